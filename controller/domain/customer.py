@@ -1,0 +1,157 @@
+"""The owners: a customer and an account, as everything below the manifest sees them.
+
+A manifest says what a person wrote; a Customer is what it means once the settings' defaults are filled in.
+Kinds read only these values.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+AlertType = Literal["ACTUAL", "FORECASTED"]
+DeletionPolicy = Literal["Retain", "Delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person wrote something: a file and a position in it, counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the values of an owner were written: places by dotted path, e.g. `spec.budget.alerts[1].atPercent`."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def locate(self, path: str) -> Place | None:
+        """The place of `path`, or of the nearest thing written around it; None where nothing is known."""
+        while path:
+            if path in self.places:
+                return self.places[path]
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.places.get("")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    name: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """Who pays, and how. `discount_percent` is None where none was agreed."""
+
+    account_id: str | None = None
+    cost_center: str | None = None
+    email: str | None = None
+    payment_terms: str | None = None
+    discount_percent: Decimal | None = None
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Objects under `prefix` move to Standard-IA and to Glacier at these ages in days; None: they do not."""
+
+    prefix: str
+    to_ia_days: int | None
+    to_glacier_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """Objects under `prefix` are deleted at this age in days."""
+
+    prefix: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    transitions: tuple[Transition, ...] = ()
+    expirations: tuple[Expiration, ...] = ()
+    abort_incomplete_uploads_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Fires once spend is over `at_percent` of the budget. `topic_arn` None with `sns` True: the account's topic."""
+
+    at_percent: Decimal
+    type: AlertType = "ACTUAL"
+    emails: tuple[str, ...] = ()
+    sns: bool = False
+    topic_arn: str | None = None
+    pause_worksets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    monthly_limit: Decimal
+    alerts: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One customer, complete. `lifecycle` or `budget` None: no rules, no budget of ours are wanted."""
+
+    name: str
+    customer_id: str
+    display_name: str
+    email: str
+    environment: str = "production"
+    account: str = "default"
+    suspend: bool = False
+    deletion_policy: DeletionPolicy = "Retain"
+    billing: Billing = Billing()
+    quota_gib: int | None = None
+    buckets: tuple[Bucket, ...] = ()
+    lifecycle: Lifecycle | None = None
+    budget: Budget | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    generation: str = ""
+    """Digest of the spec as written: changes when, and only when, the manifest asks for something else."""
+    origin: Origin = field(default=Origin(), compare=False, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The key of this owner in the status store."""
+        return self.customer_id
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One AWS account: what customers in it share. `payer` False: cost allocation tags are managed elsewhere."""
+
+    name: str
+    account_id: str
+    region: str
+    payer: bool = True
+    topic_name: str = "daylily-budget-alerts"
+    tag_keys: tuple[str, ...] = ()
+    generation: str = ""
+    origin: Origin = field(default=Origin(), compare=False, repr=False)
+
+    suspend: bool = False
+    deletion_policy: DeletionPolicy = "Retain"
+
+    @property
+    def id(self) -> str:
+        """The key of this owner in the status store; no customer id can contain the slash."""
+        return f"account/{self.name}"
+
+    @property
+    def topic_arn(self) -> str:
+        return f"arn:aws:sns:{self.region}:{self.account_id}:{self.topic_name}"
+
+
+Owner = Customer | Account
