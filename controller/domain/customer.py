@@ -138,16 +138,16 @@ class Account:
     payer: bool = True
     topic_name: str = "daylily-budget-alerts"
     tag_keys: tuple[str, ...] = ()
-    generation: str = ""
-    origin: Origin = field(default=Origin(), compare=False, repr=False)
-
+    controller_id: str = "default"
     suspend: bool = False
     deletion_policy: DeletionPolicy = "Retain"
+    generation: str = ""
+    origin: Origin = field(default=Origin(), compare=False, repr=False)
 
     @property
     def id(self) -> str:
         """The key of this owner in the status store; no customer id can contain the slash."""
-        return f"account/{self.name}"
+        return f"account/{self.controller_id}/{self.name}"
 
     @property
     def topic_arn(self) -> str:

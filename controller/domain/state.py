@@ -1,0 +1,41 @@
+"""Typed states to plain JSON and back, by the types themselves."""
+
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from controller.domain.diff import Plain
+
+
+def dump(state: Any) -> dict[str, Any]:
+    """All of a state as plain JSON, for storing it."""
+    plain: dict[str, Any] = _adapter(type(state)).dump_python(state, mode="json")
+    return plain
+
+
+def load(state_type: type[Any], plain: Plain) -> Any | None:
+    """The state that was dumped, or None where it does not fit: written by another version of the kind."""
+    try:
+        return _adapter(state_type).validate_python(plain)
+    except ValidationError:
+        return None
+
+
+def comparable(state: Any | None) -> Plain:
+    """The part of a state that `==` looks at; empty for None."""
+    if state is None:
+        return {}
+    plain = dump(state)
+    return {name: plain[name] for name in _compared(type(state))}
+
+
+@cache
+def _adapter(state_type: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(state_type)
+
+
+@cache
+def _compared(state_type: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(state_type) if field.compare)

@@ -1,0 +1,60 @@
+"""Everything that can go wrong, as one tree.
+
+    ReconcileError             the tool cannot do what was asked; its text says what, where, why and what to do
+    |-- InvalidInput           manifests or settings are wrong; nothing was done
+    |-- Refused                a guard said no; nothing was done
+    `-- Failure                an outside thing did not answer as it should
+        |-- TransientFailure   time may heal it: throttling, a lost connection, a conflict
+        `-- PermanentFailure   a person must act: a permission, a missing bucket, a wrong value
+            `-- AccountFailure nothing in this account can work: its credentials are refused
+
+Failures are raised by adapters only (aws/call.py translates botocore's) and caught by the flow only, which turns
+them into outcomes.
+"""
+
+
+class ReconcileError(Exception):
+    """Base of all expected errors: shown as its text, without a traceback."""
+
+
+class InvalidInput(ReconcileError):
+    """Manifests or settings that cannot be used."""
+
+
+class Refused(ReconcileError):
+    """A guard stopped the run. The text names the option that would allow it."""
+
+
+class Failure(ReconcileError):
+    """One thing outside did not work.
+
+    `code` is the service's own error code; `operation` reads `service:Operation`; `resource` names what it was
+    about; `advice` says what a person can do, or is empty.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", operation: str = "", resource: str = "", advice: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.operation = operation
+        self.resource = resource
+        self.advice = advice
+
+    def __str__(self) -> str:
+        what = f"{self.operation} on {self.resource}" if self.operation and self.resource else self.operation
+        text = f"{what}: {self.message}" if what else self.message
+        return f"{text} {self.advice}" if self.advice else text
+
+
+class TransientFailure(Failure):
+    """Time may heal it: the next run tries again."""
+
+
+class PermanentFailure(Failure):
+    """A person must act; trying again changes nothing."""
+
+
+class AccountFailure(PermanentFailure):
+    """The account's credentials are missing, expired or refused: every call to it would fail alike."""
