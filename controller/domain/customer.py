@@ -4,6 +4,7 @@ A manifest says what a person wrote; a Customer is what it means once the settin
 Kinds read only these values.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -14,35 +15,50 @@ DeletionPolicy = Literal["Retain", "Delete"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a person wrote something: a file and a position in it, counted from 1."""
+    """Where a person wrote something: a file and a position in it, counted from 1.
+
+    Line 0: not a position in a file, but what `file` names as a whole, for example an environment variable.
+    """
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the values of an owner were written: places by dotted path, e.g. `spec.budget.alerts[1].atPercent`."""
+    """Where the values of an owner were written: places by dotted path, e.g. `spec.budget.alerts[1].atPercent`.
 
-    places: dict[str, Place] = field(default_factory=dict)
+    `borrowed` are the paths that, when the owner does not write them, stand elsewhere under another path: they are
+    looked up in `lender`, and so are paths that are the lender's own (`billing.budgets.alert_thresholds[1]`).
+    """
+
+    places: Mapping[str, Place] = field(default_factory=dict)
+    borrowed: Mapping[str, str] = field(default_factory=dict)
+    lender: "Origin | None" = None
 
     def locate(self, path: str) -> Place | None:
         """The place of `path`, or of the nearest thing written around it; None where nothing is known."""
         while path:
-            if path in self.places:
-                return self.places[path]
+            place = self.places.get(path) or self._borrow(path)
+            if place:
+                return place
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.places.get("")
+
+    def _borrow(self, path: str) -> Place | None:
+        return self.lender.places.get(self.borrowed.get(path, path)) if self.lender else None
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
     name: str
     region: str
+    source: str = field(default="", compare=False, repr=False)
+    """Dotted path of what asks for this, in the manifest or the settings; `Origin.locate` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,8 @@ class Transition:
     prefix: str
     to_ia_days: int | None
     to_glacier_days: int | None
+    source: str = field(default="", compare=False, repr=False)
+    """Dotted path of what asks for this, in the manifest or the settings; `Origin.locate` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +90,8 @@ class Expiration:
 
     prefix: str
     days: int
+    source: str = field(default="", compare=False, repr=False)
+    """Dotted path of what asks for this, in the manifest or the settings; `Origin.locate` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +99,8 @@ class Lifecycle:
     transitions: tuple[Transition, ...] = ()
     expirations: tuple[Expiration, ...] = ()
     abort_incomplete_uploads_days: int | None = None
+    source: str = field(default="", compare=False, repr=False)
+    """Dotted path of what asks for this, in the manifest or the settings; `Origin.locate` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +113,16 @@ class Alert:
     sns: bool = False
     topic_arn: str | None = None
     pause_worksets: bool = False
+    source: str = field(default="", compare=False, repr=False)
+    """Dotted path of what asks for this, in the manifest or the settings; `Origin.locate` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     monthly_limit: Decimal
     alerts: tuple[Alert, ...] = ()
+    source: str = field(default="", compare=False, repr=False)
+    """Dotted path of what asks for this, in the manifest or the settings; `Origin.locate` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
