@@ -1,0 +1,40 @@
+"""boto3 clients that talk to an AWS on this machine."""
+
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import boto3
+from botocore.config import Config
+
+Credentials = tuple[str, str, str | None]
+
+
+def local_client(service: str, region: str, url: str, credentials: Credentials) -> Any:
+    """A client without retries, with path-style buckets, and without S3 Control's account id before the host."""
+    key, secret, token = credentials
+    client = boto3.session.Session().client(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        config=Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            s3={"addressing_style": "path"},
+            max_pool_connections=50,
+        ),
+    )
+    if service == "s3control":
+        client.meta.events.register("before-sign.s3-control", _without_account_in_host(url))
+    return client
+
+
+def _without_account_in_host(url: str) -> Any:
+    """botocore puts `{account}.` before any host, also before an IP address, which then does not resolve."""
+    host = urlsplit(url).netloc
+
+    def strip(request: Any, **_: Any) -> None:
+        request.url = urlunsplit(urlsplit(request.url)._replace(netloc=host))
+
+    return strip
