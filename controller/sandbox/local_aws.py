@@ -18,7 +18,7 @@ from controller.sandbox.budgets import Budgets
 from controller.sandbox.clients import local_client
 from controller.sandbox.cost_explorer import CostExplorer
 from controller.sandbox.faults import Faults, RateLimits
-from controller.sandbox.moto_backend import Moto
+from controller.sandbox.moto_backend import Moto, not_implemented
 from controller.sandbox.routes import Call, identify
 from controller.sandbox.server import LocalServer
 from controller.sandbox.tagging_api import TaggingApi
@@ -200,7 +200,7 @@ class Sandbox:
         if call.service in ("budgets", "ce"):
             handlers = self.budgets.handlers if call.service == "budgets" else self.cost.handlers
             if call.operation not in handlers:
-                raise AwsError("UnknownOperationException", f"the sandbox does not serve {call.operation}", 501)
+                raise not_implemented(call)
             return json_answer(handlers[call.operation](call, stale))
         if call.service == "resourcegroupstaggingapi" and self._tagging.serves(call):
             return json_answer(self._tagging.get_resources(call, stale))

@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -83,18 +82,20 @@ class Moto:
 
     def serve(self, call: Call) -> Answer:
         """moto's answer; AwsError 501 for what moto lacks, so that no client ever sees (or retries) HTML."""
+        if call.service == "s3" and _S3_UNKNOWN_TO_MOTO & call.query.keys():
+            raise not_implemented(call)
         if not self._served(call.http.headers.get("authorization", "").partition(",")[0].rpartition("=")[2]):
-            raise _not_implemented(call)
+            raise not_implemented(call)
         try:
             answer = self._run(call)
         except NotImplementedError:
-            raise _not_implemented(call) from None
+            raise not_implemented(call) from None
         except Exception as error:
             raise AwsError("SandboxFailure", f"moto failed: {type(error).__name__}: {error}") from error
         if answer.status >= 400 and any("text/html" in v for n, v in answer.headers if n == "Content-Type"):
             text = answer.body.decode("utf-8", "replace")
             if not text.startswith(("<?xml", "<Error", "{")) and call.http.method != "HEAD":
-                raise _not_implemented(call)
+                raise not_implemented(call)
         return answer
 
     def _is_served(self, scope: str) -> bool:
@@ -125,9 +126,15 @@ class Moto:
         return Answer(status, headers, content)
 
 
-def _not_implemented(call: Call) -> AwsError:
-    message = f"the local AWS does not serve {call.service} {call.operation}"
-    return AwsError("NotImplemented", message, HTTPStatus.NOT_IMPLEMENTED)
+def not_implemented(call: Call) -> AwsError:
+    return AwsError("NotImplemented", f"the local AWS does not serve {call.service} {call.operation}", 501)
+
+
+_S3_UNKNOWN_TO_MOTO = frozenset({
+    "analytics", "annotation", "intelligent-tiering", "metadataAnnotationTable", "metadataConfiguration",
+    "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "renameObject", "session", "torrent",
+})  # fmt: skip
+"""Sub-resources that moto takes for the bucket or the object itself: a PUT would say BucketAlreadyExists."""
 
 
 def _environ(call: Call) -> dict[str, Any]:
