@@ -1,0 +1,113 @@
+"""The one door to botocore's errors: what they mean, and which calls are made again.
+
+Errors are told apart by their code, never by HTTP status: Budgets answers throttling with 400.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+
+from controller.errors import AccountFailure, Failure, PermanentFailure, TransientFailure
+
+THROTTLED = frozenset(
+    {
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
+        "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException", "SlowDown",
+        "ProvisionedThroughputExceededException", "BandwidthLimitExceeded", "PriorRequestNotComplete",
+    }
+)  # fmt: skip
+"""`LimitExceededException` is Cost Explorer's word for throttling."""
+
+PASSING = frozenset(
+    {
+        "InternalError", "InternalErrorException", "InternalFailure", "InternalServerError", "ServiceUnavailable",
+        "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException", "500", "502", "503", "504",
+        "OperationAborted", "ConditionalRequestConflict", "ConcurrentModificationException",
+        "TransactionInProgressException", "StaleTag",
+    }
+)  # fmt: skip
+"""OperationAborted: two writes met on one S3 bucket; no botocore retry mode retries it."""
+
+CREDENTIALS = frozenset(
+    {
+        "ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "InvalidClientTokenId", "InvalidAccessKeyId",
+        "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure",
+        "InvalidToken", "TokenRefreshRequired", "IncompleteSignature", "MissingAuthenticationToken",
+        "OptInRequired",
+    }
+)  # fmt: skip
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationErrorException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a passing error is tried again, and how long to wait: exponential with full jitter, in seconds."""
+
+    attempts: int = 6
+    base: float = 0.25
+    cap: float = 20.0
+
+    def delay(self, attempt: int) -> float:
+        return random.uniform(0, min(self.cap, self.base * 2**attempt))  # noqa: S311 - spreading, not secrecy
+
+
+def attempt(
+    call: Callable[[], dict[str, Any]], *, operation: str, resource: str, retry: Retry, sleep: Callable[[float], None]
+) -> dict[str, Any]:
+    """The answer of `call`, after as many attempts as it takes. Raises Failure, and nothing else for AWS's errors."""
+    for number in range(retry.attempts):
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            failure = translate(error, operation, resource)
+            if not isinstance(failure, TransientFailure) or number + 1 == retry.attempts:
+                raise failure from error
+            sleep(retry.delay(number))
+    raise AssertionError("a retry policy allows at least one attempt")
+
+
+def translate(error: ClientError | BotoCoreError, operation: str, resource: str) -> Failure:
+    """The failure that an error of botocore means."""
+    if isinstance(error, ClientError):
+        return _from_answer(error, operation, resource)
+    about = {"code": type(error).__name__, "operation": operation, "resource": resource}
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | TokenRetrievalError):
+        return AccountFailure(
+            f"no usable AWS credentials: {error}", **about, advice="Log in, or set a profile or a role."
+        )
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return TransientFailure(f"no answer from AWS: {error}", **about)
+    return PermanentFailure(str(error), **about)
+
+
+def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
+    answer = error.response.get("Error", {})
+    code, message = str(answer.get("Code", "Unknown")), str(answer.get("Message", "") or "no message")
+    about = {"code": code, "operation": operation, "resource": resource}
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in THROTTLED:
+        return TransientFailure(f"throttled by AWS ({code})", **about)
+    if error.operation_name == "AssumeRole":
+        return AccountFailure(f"the role cannot be assumed, {code}: {message}", **about, advice="See its trust policy.")
+    if code in CREDENTIALS:
+        return AccountFailure(f"{code}: {message}", **about, advice="Renew the credentials of this account.")
+    if code in PASSING or (status >= 500 and code not in DENIED):
+        return TransientFailure(f"{code}: {message}", **about)
+    if code in DENIED:
+        return PermanentFailure(
+            f"{code}: {message}", **about, advice="See schemas/iam-policy.json for the permissions that are needed."
+        )
+    return PermanentFailure(f"{code}: {message}", **about)

@@ -1,0 +1,163 @@
+"""The one door to boto3: an account, its credentials, and calls that are counted, retried and translated."""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import boto3
+import botocore.session
+from botocore.client import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+
+from controller.aws.call import Retry, attempt
+from controller.errors import AccountFailure, Failure
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+GLOBAL_REGION = "us-east-1"
+"""Where Budgets and Cost Explorer are signed, whatever the region of the account."""
+
+PAID = frozenset({"ce"})
+"""Services whose every request costs money: Cost Explorer, $0.01 each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role to assume for an account; `session_name` shows up in CloudTrail."""
+
+    arn: str
+    external_id: str | None = None
+    session_name: str = "daylily-reconcile"
+
+
+class Aws:
+    """Calls to one AWS account. Safe to use from many threads.
+
+    Every call is counted under `service:Operation`. Once AWS refuses the credentials, every further call fails at once
+    and without a request: a thousand customers are one error, not a thousand.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        role: Role | None = None,
+        concurrency: int = 16,
+        retry: Retry | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = _session(region, role)
+        self.region: str = self._session.region_name or GLOBAL_REGION
+        self.calls: Counter[str] = Counter()
+        self._concurrency = concurrency
+        self._retry = retry or Retry()
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._refused: AccountFailure | None = None
+
+    def call(
+        self, service: str, operation: str, *, region: str | None = None, about: str = "", **parameters: Any
+    ) -> dict[str, Any]:
+        """One API call, e.g. `call("s3", "get_bucket_tagging", about=bucket, Bucket=bucket)`.
+
+        `about` names the resource in errors. Raises TransientFailure after the last attempt, PermanentFailure or
+        AccountFailure otherwise; the service's code is in `failure.code`.
+        """
+        if self._refused:
+            raise self._refused
+        name = f"{service}:{_camel(operation)}"
+        method = getattr(self._client(service, region or self.region), operation)
+
+        def once() -> dict[str, Any]:
+            with self._lock:
+                self.calls[name] += 1
+            answer: dict[str, Any] = method(**parameters)
+            return answer
+
+        try:
+            return attempt(once, operation=name, resource=about, retry=self._retry, sleep=self._sleep)
+        except AccountFailure as failure:
+            self._refused = failure
+            raise
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R | Failure]:
+        """`work` done for every item, in parallel; in order, a Failure standing where one was raised."""
+
+        def contained(item: T) -> R | Failure:
+            try:
+                return work(item)
+            except Failure as failure:
+                return failure
+
+        todo = list(items)
+        if len(todo) < 2:
+            return [contained(item) for item in todo]
+        with ThreadPoolExecutor(min(self._concurrency, len(todo)), thread_name_prefix="aws") as pool:
+            return list(pool.map(contained, todo))
+
+    @property
+    def paid_calls(self) -> int:
+        return sum(count for name, count in self.calls.items() if name.partition(":")[0] in PAID)
+
+    def account_id(self) -> str:
+        """The id of the account that the credentials belong to."""
+        return str(self.call("sts", "get_caller_identity")["Account"])
+
+    def _client(self, service: str, region: str) -> Any:
+        """Clients are shared by threads, but made under a lock: boto3 sessions are not thread-safe."""
+        if service in ("budgets", "ce"):
+            region = GLOBAL_REGION
+        with self._lock:
+            client = self._clients.get((service, region))
+            if client is None:
+                client = self._clients[service, region] = self._make_client(service, region)
+            return client
+
+    def _make_client(self, service: str, region: str) -> Any:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},  # attempts are made in aws/call.py
+            max_pool_connections=self._concurrency,
+            connect_timeout=5,
+            read_timeout=30,
+            s3={"addressing_style": "path"} if endpoint else None,
+        )
+        client = self._session.client(service, region_name=region, config=config)
+        if endpoint and service == "s3control":
+            client.meta.events.register("before-sign.s3-control", _without_account_in_host)
+        return client
+
+
+def _without_account_in_host(request: Any, **_: Any) -> None:
+    """botocore puts the account id before the host of S3 Control; a custom endpoint has no such name."""
+    scheme, _, rest = request.url.partition("://")
+    host, slash, path = rest.partition("/")
+    account, dot, bare = host.partition(".")
+    if dot and account.isdigit() and len(account) == 12:
+        request.url = f"{scheme}://{bare}{slash}{path}"
+
+
+def _session(region: str | None, role: Role | None) -> boto3.Session:
+    """A session on the ordinary credential chain, or on a role that botocore assumes at first use and renews."""
+    core = botocore.session.get_session()
+    if role:
+        region = region or core.get_config_variable("region") or GLOBAL_REGION
+        extra = {"RoleSessionName": role.session_name} | ({"ExternalId": role.external_id} if role.external_id else {})
+        fetcher = AssumeRoleCredentialFetcher(
+            partial(core.create_client, region_name=region), core.get_credentials(), role.arn, extra_args=extra
+        )
+        core = botocore.session.get_session()
+        core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    return boto3.Session(botocore_session=core, region_name=region)
+
+
+def _camel(operation: str) -> str:
+    return "".join(part.capitalize() for part in operation.split("_"))

@@ -1,0 +1,162 @@
+"""The six `daylily:*` tags on every bucket of a customer.
+
+Tags are merged with s3control TagResource and UntagResource, which never see other people's tags. Where the caller may
+not use those, the whole set is read and put back with ours changed: foreign and `aws:*` tags verbatim, since S3 refuses
+a set that lacks a system tag. A bucket with ABAC takes no PutBucketTagging at all, so there is no fallback for it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from controller.aws.call import DENIED
+from controller.domain.customer import Customer
+from controller.domain.kind import Kind, Path
+from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
+from controller.domain.tag_alphabet import sanitise
+from controller.errors import Failure, PermanentFailure
+from controller.kinds import bucket
+from controller.kinds.context import Context
+
+SERVICE = "daylily-worksets"
+
+SOURCES = {
+    "daylily:customer_id": "spec.customerId",
+    "daylily:customer_name": "spec.displayName",
+    "daylily:cost_center": "spec.billing.costCenter",
+    "daylily:billing_account": "spec.billing.accountId",
+    "daylily:environment": "spec.environment",
+    "daylily:service": "",
+}
+"""Our tag keys, and the manifest field that each value comes from."""
+
+NO_S3CONTROL = DENIED | {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "501", "405"}
+
+
+@dataclass(frozen=True, slots=True)
+class BucketTags:
+    """Our tags on one bucket. `region` tells where the bucket is; it is not part of the comparison."""
+
+    tags: Mapping[str, str]
+    region: str = field(compare=False)
+
+
+class BucketTagging(Kind[Customer, BucketTags]):
+    name = "bucket_tags"
+    permissions = frozenset(
+        {
+            "s3:GetBucketTagging",
+            "s3:TagResource",
+            "s3:UntagResource",
+            "s3:PutBucketTagging",
+            "s3:GetBucketAbac",
+        }
+    )
+    state = BucketTags
+    lags = True
+
+    def __init__(self, context: Context) -> None:
+        self._aws, self._account_id = context.aws, context.account.account_id
+
+    def desired(self, owner: Customer) -> Mapping[str, BucketTags]:
+        values = {
+            "daylily:customer_id": owner.customer_id,
+            "daylily:customer_name": sanitise(owner.display_name),
+            "daylily:cost_center": sanitise(owner.billing.cost_center) if owner.billing.cost_center else None,
+            "daylily:billing_account": owner.billing.account_id,
+            "daylily:environment": sanitise(owner.environment),
+            "daylily:service": SERVICE,
+        }
+        tags = {key: value for key, value in values.items() if value}
+        return {one.name: BucketTags(tags, one.region) for one in owner.buckets}
+
+    def observe(self, targets: Collection[Target[BucketTags]]) -> Mapping[str, Observation[BucketTags]]:
+        looks = self._aws.each(self._look, targets)
+        return {
+            target.name: Unreadable(look) if isinstance(look, Failure) else look
+            for target, look in zip(targets, looks, strict=True)
+        }
+
+    def put(self, name: str, desired: BucketTags, observed: BucketTags | None) -> None:
+        there = observed.tags if observed else {}
+        self._merge(
+            name,
+            desired.region,
+            {key: value for key, value in desired.tags.items() if there.get(key) != value},
+            [key for key in there if key not in desired.tags],
+        )
+
+    def delete(self, name: str, observed: BucketTags) -> None:
+        self._merge(name, observed.region, {}, list(observed.tags))
+
+    def source(self, owner: Customer, name: str, path: Path) -> str:
+        return SOURCES[path[-1]] or bucket.source(owner, name)
+
+    def _look(self, target: Target[BucketTags]) -> Observation[BucketTags]:
+        region = target.hint.region if target.hint else self._aws.region
+        try:
+            tags = self._read(target.name, region)
+        except PermanentFailure as failure:
+            return bucket.missing(failure, wanted=target.desired is not None)
+        ours = {key: value for key, value in tags.items() if key in SOURCES}
+        foreign = tuple(sorted(key for key in tags if key not in SOURCES))
+        return Present(BucketTags(ours, region), foreign) if ours else Absent(foreign)
+
+    def _read(self, name: str, region: str) -> dict[str, str]:
+        """All tags of the bucket. Raises PermanentFailure where it is missing or belongs to another account."""
+        try:
+            answer = self._aws.call(
+                "s3",
+                "get_bucket_tagging",
+                region=region,
+                about=name,
+                Bucket=name,
+                ExpectedBucketOwner=self._account_id,
+            )
+        except PermanentFailure as failure:
+            if failure.code == "NoSuchTagSet":
+                return {}
+            raise
+        return {tag["Key"]: tag.get("Value", "") for tag in answer["TagSet"]}
+
+    def _merge(self, name: str, region: str, changed: Mapping[str, str], removed: Collection[str]) -> None:
+        try:
+            if changed:
+                tags = [{"Key": key, "Value": value} for key, value in sorted(changed.items())]
+                self._control("tag_resource", name, region, Tags=tags)
+            if removed:
+                self._control("untag_resource", name, region, TagKeys=sorted(removed))
+        except PermanentFailure as failure:
+            if failure.code not in NO_S3CONTROL or self._has_abac(name, region):
+                raise
+            self._replace(name, region, changed, removed)
+
+    def _control(self, operation: str, name: str, region: str, **parameters: object) -> None:
+        self._aws.call(
+            "s3control",
+            operation,
+            region=region,
+            about=name,
+            AccountId=self._account_id,
+            ResourceArn=f"arn:aws:s3:::{name}",
+            **parameters,
+        )
+
+    def _has_abac(self, name: str, region: str) -> bool:
+        """Where that cannot be asked, PutBucketTagging finds out by itself: it is refused on such a bucket."""
+        try:
+            answer = self._aws.call(
+                "s3", "get_bucket_abac", region=region, about=name, Bucket=name, ExpectedBucketOwner=self._account_id
+            )
+        except PermanentFailure:
+            return False
+        return bool(answer.get("AbacStatus", {}).get("Status") == "Enabled")
+
+    def _replace(self, name: str, region: str, changed: Mapping[str, str], removed: Collection[str]) -> None:
+        """Read, merge, put: for callers without s3:TagResource. Tags of others go back exactly as they came."""
+        tags = {key: value for key, value in self._read(name, region).items() if key not in removed} | dict(changed)
+        about = {"Bucket": name, "ExpectedBucketOwner": self._account_id}
+        if not tags:
+            self._aws.call("s3", "delete_bucket_tagging", region=region, about=name, **about)
+            return
+        tag_set = {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        self._aws.call("s3", "put_bucket_tagging", region=region, about=name, Tagging=tag_set, **about)

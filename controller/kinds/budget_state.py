@@ -1,0 +1,119 @@
+"""The canonical state of a budget, and its forms in the Budgets API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from controller.domain.customer import Alert, Customer
+from controller.kinds.budget_alerts import alert_key
+
+PLAIN = "monthly cost"
+"""The form of every budget of ours: a fixed monthly limit on cost, filtered in the classic way."""
+
+UNIT = "USD"
+"""AWS counts cost in US dollars, whatever currency a customer is billed in."""
+
+COST_TYPES = {
+    "IncludeTax": True,
+    "IncludeSubscription": True,
+    "UseBlended": False,
+    "IncludeRefund": True,
+    "IncludeCredit": True,
+    "IncludeUpfront": True,
+    "IncludeRecurring": True,
+    "IncludeOtherSubscription": True,
+    "IncludeSupport": True,
+    "IncludeDiscount": True,
+    "UseAmortized": False,
+}
+"""What AWS fills in for a cost budget that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A budget and its alerts, each with its subscribers.
+
+    `form` says in words where a budget is of another type than ours. `actual` and `forecast` are the month's spend by
+    AWS, None where it has not said; `period` is the budget's own TimePeriod, echoed when it is updated.
+    """
+
+    limit: Decimal
+    unit: str
+    filters: Mapping[str, tuple[str, ...]]
+    alerts: Mapping[str, tuple[str, ...]]
+    form: str = PLAIN
+    cost_types: Mapping[str, bool] = field(default_factory=dict)
+    actual: Decimal | None = field(default=None, compare=False)
+    forecast: Decimal | None = field(default=None, compare=False)
+    period: Mapping[str, datetime] | None = field(default=None, compare=False)
+
+    def same_budget(self, other: "BudgetState") -> bool:
+        """Whether UpdateBudget has nothing to do; alerts have calls of their own."""
+        ours = (self.limit, self.unit, self.filters, self.form, self.cost_types)
+        return ours == (other.limit, other.unit, other.filters, other.form, other.cost_types)
+
+    def to_aws(self, name: str, period: Mapping[str, datetime] | None = None) -> dict[str, Any]:
+        """The whole budget: UpdateBudget replaces all of it. No End is ever set: AWS deletes a budget after it."""
+        return {
+            "BudgetName": name,
+            "BudgetType": "COST",
+            "TimeUnit": "MONTHLY",
+            "BudgetLimit": {"Amount": f"{self.limit:f}", "Unit": self.unit},
+            "CostFilters": {key: list(values) for key, values in self.filters.items()},
+            "CostTypes": COST_TYPES | dict(self.cost_types),
+            **({"TimePeriod": dict(period)} if period else {}),
+        }
+
+
+def wanted_state(owner: Customer, topic_arn: str) -> BudgetState | None:
+    """The budget that the customer asks for; an alert that notifies nobody exists for the gate only, not in AWS."""
+    if owner.budget is None:
+        return None
+    alerts = {alert_key(a.type, a.at_percent): _subscribers(a, topic_arn) for a in owner.budget.alerts}
+    return BudgetState(
+        limit=owner.budget.monthly_limit,
+        unit=UNIT,
+        filters={"TagKeyValue": (f"user:daylily:customer_id${owner.customer_id}",)},
+        alerts={key: subscribers for key, subscribers in alerts.items() if subscribers},
+    )
+
+
+def parse_budget(raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]]) -> BudgetState:
+    """The state of a budget as AWS describes it, with the alerts that are ours."""
+    limit = raw.get("BudgetLimit", {})
+    spend = raw.get("CalculatedSpend", {})
+    types = raw.get("CostTypes", {})
+    return BudgetState(
+        limit=Decimal(limit.get("Amount", "0")),
+        unit=limit.get("Unit", ""),
+        filters={key: tuple(sorted(values)) for key, values in raw.get("CostFilters", {}).items()},
+        alerts=alerts,
+        form=_form(raw),
+        cost_types={key: types[key] for key in COST_TYPES if types.get(key, COST_TYPES[key]) != COST_TYPES[key]},
+        actual=_amount(spend.get("ActualSpend")),
+        forecast=_amount(spend.get("ForecastedSpend")),
+        period=raw.get("TimePeriod"),
+    )
+
+
+def _subscribers(alert: Alert, topic_arn: str) -> tuple[str, ...]:
+    topic = (f"sns:{alert.topic_arn or topic_arn}",) if alert.sns else ()
+    return tuple(sorted([*(f"email:{address}" for address in alert.emails), *topic]))
+
+
+def _form(raw: Mapping[str, Any]) -> str:
+    """AWS describes a classic filter also as an expression, so only an expression without a filter is another form."""
+    form = f"{raw.get('TimeUnit', '?')} {raw.get('BudgetType', '?')}".lower()
+    if raw.get("PlannedBudgetLimits"):
+        form += ", planned limits"
+    if raw.get("AutoAdjustData"):
+        form += ", limit adjusted by AWS"
+    if raw.get("FilterExpression") and not raw.get("CostFilters"):
+        form += ", filter expression"
+    return form
+
+
+def _amount(spend: Mapping[str, str] | None) -> Decimal | None:
+    return Decimal(spend["Amount"]) if spend and "Amount" in spend else None

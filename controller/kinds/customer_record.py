@@ -1,0 +1,152 @@
+"""The customer's record in the DynamoDB table of the portal.
+
+Only our attributes are written, one by one, so that what others keep in the item (api_tokens and so on) survives.
+`created_at` is set when the record is first written and never again. Removing a customer closes the record: it stays
+for the books, marked with `closed_at`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from controller.domain.customer import Customer
+from controller.domain.kind import Kind, Path
+from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
+from controller.errors import Failure
+from controller.kinds.context import Context
+
+BATCH = 100
+"""Keys in one BatchGetItem, the most that DynamoDB takes."""
+
+SOURCES = {
+    "customer_name": "spec.displayName",
+    "billing_account_id": "spec.billing.accountId",
+    "cost_center": "spec.billing.costCenter",
+    "billing_email": "spec.billing.email",
+    "payment_terms": "spec.billing.paymentTerms",
+    "discount_percent": "spec.billing.discountPercent",
+    "bucket_names": "spec.storage.buckets",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRecord:
+    """Our attributes, under the names of the table. None: the item has no such attribute."""
+
+    customer_name: str | None = None
+    billing_account_id: str | None = None
+    cost_center: str | None = None
+    billing_email: str | None = None
+    payment_terms: str | None = None
+    discount_percent: Decimal | None = None
+    bucket_names: tuple[str, ...] = ()
+
+
+class CustomerRecords(Kind[Customer, CustomerRecord]):
+    name = "customer_record"
+    permissions = frozenset({"dynamodb:BatchGetItem", "dynamodb:UpdateItem"})
+    state = CustomerRecord
+
+    def __init__(self, context: Context) -> None:
+        self._aws, self._table, self._clock = context.home, context.settings.tables.customers, context.clock
+
+    def desired(self, owner: Customer) -> Mapping[str, CustomerRecord]:
+        billing = owner.billing
+        return {
+            owner.customer_id: CustomerRecord(
+                customer_name=owner.display_name,
+                billing_account_id=billing.account_id,
+                cost_center=billing.cost_center,
+                billing_email=billing.email,
+                payment_terms=billing.payment_terms,
+                discount_percent=billing.discount_percent,
+                bucket_names=tuple(sorted(bucket.name for bucket in owner.buckets)),
+            )
+        }
+
+    def observe(self, targets: Collection[Target[CustomerRecord]]) -> Mapping[str, Observation[CustomerRecord]]:
+        names = sorted(target.name for target in targets)
+        batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
+        observed: dict[str, Observation[CustomerRecord]] = {}
+        for batch, answer in zip(batches, self._aws.each(self._read, batches), strict=True):
+            for name in batch:
+                if isinstance(answer, Failure):
+                    observed[name] = Unreadable(answer)
+                else:
+                    observed[name] = _observation(answer.get(name))
+        return observed
+
+    def put(self, name: str, desired: CustomerRecord, observed: CustomerRecord | None) -> None:
+        wanted, there = _attributes(desired), _attributes(observed) if observed else {}
+        changed = {key: value for key, value in wanted.items() if there.get(key) != value}
+        removed = [key for key in there if key not in wanted] + ["closed_at"]
+        self._update(name, changed, removed, once={"created_at": _timestamp(self._clock())})
+
+    def delete(self, name: str, observed: CustomerRecord) -> None:
+        self._update(name, {"closed_at": _timestamp(self._clock())}, [], once={})
+
+    def source(self, owner: Customer, name: str, path: Path) -> str:
+        return SOURCES[path[0]]
+
+    def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The items with these ids; what DynamoDB leaves unprocessed is asked for again."""
+        items: dict[str, dict[str, Any]] = {}
+        request = {self._table: {"Keys": [{"customer_id": {"S": name}} for name in names], "ConsistentRead": True}}
+        while request:
+            answer = self._aws.call("dynamodb", "batch_get_item", about=self._table, RequestItems=request)
+            for item in answer["Responses"].get(self._table, []):
+                items[item["customer_id"]["S"]] = item
+            request = answer.get("UnprocessedKeys", {})
+        return items
+
+    def _update(self, name: str, values: Mapping[str, Any], removed: Iterable[str], *, once: Mapping[str, Any]) -> None:
+        sets = [f"#{key} = :{key}" for key in values] + [f"#{key} = if_not_exists(#{key}, :{key})" for key in once]
+        removes = [f"#{key}" for key in removed]
+        self._aws.call(
+            "dynamodb",
+            "update_item",
+            about=f"{self._table}/{name}",
+            TableName=self._table,
+            Key={"customer_id": {"S": name}},
+            UpdateExpression="SET " + ", ".join(sets) + (" REMOVE " + ", ".join(removes) if removes else ""),
+            ExpressionAttributeNames={f"#{key}": key for key in [*values, *once, *removed]},
+            ExpressionAttributeValues={
+                f":{key}": TypeSerializer().serialize(value) for key, value in {**values, **once}.items()
+            },
+        )
+
+
+def _observation(item: Mapping[str, Any] | None) -> Observation[CustomerRecord]:
+    """An item that others made and that has none of our attributes, and a closed record, hold nothing of ours."""
+    if item is None:
+        return Absent()
+    ours = {key: TypeDeserializer().deserialize(item[key]) for key in SOURCES if key in item}
+    foreign = tuple(sorted(set(item) - set(SOURCES) - {"customer_id", "created_at", "closed_at"}))
+    if "closed_at" in item or not ours:
+        return Absent(foreign)
+    return Present(_record(ours), foreign)
+
+
+def _record(ours: dict[str, Any]) -> CustomerRecord:
+    """Values of a type that we never write are shown as text, so that they differ and are put right."""
+    names = ours.pop("bucket_names", ())
+    values: dict[str, Any] = {
+        key: value if isinstance(value, str | Decimal) else str(value) for key, value in ours.items()
+    }
+    buckets = tuple(sorted(map(str, names))) if isinstance(names, list | set) else (str(names),) if names else ()
+    return CustomerRecord(**values, bucket_names=buckets)
+
+
+def _attributes(record: CustomerRecord) -> dict[str, Any]:
+    """The attributes that the item holds for this record."""
+    values: dict[str, Any] = {key: getattr(record, key) for key in SOURCES}
+    values["bucket_names"] = list(record.bucket_names) or None
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
