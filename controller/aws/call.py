@@ -110,4 +110,6 @@ def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
         return PermanentFailure(
             f"{code}: {message}", **about, advice="See schemas/iam-policy.json for the permissions that are needed."
         )
+    if code == "ResourceNotFoundException" and operation.startswith("dynamodb:"):
+        return PermanentFailure("the table does not exist.", **about, advice="Make it with: reconcile init --aws")
     return PermanentFailure(f"{code}: {message}", **about)

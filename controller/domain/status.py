@@ -101,6 +101,10 @@ class Status:
     def condition(self, type_: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == type_), None)
 
+    def written(self) -> "Status":
+        """This status as it stands in the store once it is written."""
+        return dataclasses.replace(self, version=self.version + 1)
+
     @property
     def keys(self) -> tuple[Key, ...]:
         return tuple(entry.key for entry in self.inventory)

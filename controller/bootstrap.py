@@ -1,0 +1,101 @@
+"""The only file that knows every concrete class: puts settings, AWS, kinds and the store together."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from controller.aws.clients import Aws, Role
+from controller.domain.customer import Account, Origin
+from controller.domain.settings import AccountSettings, Settings
+from controller.errors import AccountFailure
+from controller.fleet import Fleet, Options, Site
+from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
+from controller.kinds.context import Context
+from controller.store.statuses import Statuses
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that one command works with."""
+
+    fleet: Fleet
+    statuses: Statuses
+    doors: tuple[Aws, ...]
+    """The doors to AWS, one for each set of credentials; they count their calls."""
+
+
+def build(settings: Settings, origin: Origin, *, commit: str = "", full: bool = False, clock: Clock = utc_now) -> House:
+    """The house for these settings. Asks AWS only who we are, and that only where the settings do not say.
+
+    Raises AccountFailure where the credentials are missing or refused, or belong to another account than configured.
+    """
+    home = home_door(settings)
+    accounts = settings.accounts or (AccountSettings(name="default"),)
+    sites: dict[str, Site] = {}
+    doors = [home]
+    for one in accounts:
+        door = home if one.role_arn is None and one.region in (None, home.region) else _door(one, settings)
+        doors += [] if door is home else [door]
+        account = _account(one, door, settings, origin)
+        context = Context(account, door, home, settings, clock, full)
+        sites[one.name] = Site(
+            account,
+            tuple(kind(context) for kind in ACCOUNT_KINDS),
+            tuple(kind(context) for kind in CUSTOMER_KINDS),
+        )
+    statuses = Statuses(home, settings.tables.billing)
+    options = Options(settings.controller_id, settings.concurrency, timedelta(seconds=settings.settle_seconds), commit)
+    return House(Fleet(sites, statuses, clock, options), statuses, tuple(doors))
+
+
+def home_door(settings: Settings) -> Aws:
+    """The door to where the tables are: the credentials as they are."""
+    return Aws(region=settings.tables.region, concurrency=settings.concurrency)
+
+
+def _door(account: AccountSettings, settings: Settings) -> Aws:
+    role = Role(account.role_arn, account.external_id) if account.role_arn else None
+    return Aws(region=account.region, role=role, concurrency=settings.concurrency)
+
+
+def _account(one: AccountSettings, door: Aws, settings: Settings, origin: Origin) -> Account:
+    return Account(
+        name=one.name,
+        account_id=_account_id(one, door),
+        region=one.region or door.region,
+        payer=one.payer,
+        topic_name=settings.alerts.topic_name,
+        tag_keys=settings.billing.cost_allocation_tags if settings.billing.enabled else (),
+        controller_id=settings.controller_id,
+        generation=settings.digest(),
+        origin=origin,
+    )
+
+
+def _account_id(one: AccountSettings, door: Aws) -> str:
+    """From the settings where a role is assumed in it; otherwise the credentials' own, which must agree."""
+    if one.role_arn:
+        return one.id or one.role_arn.split(":")[4]
+    found = door.account_id()
+    if one.id and one.id != found:
+        raise AccountFailure(
+            f"the credentials belong to the account {found}, but the settings say {one.id} for {one.name!r}",
+            code="WrongAccount",
+            advice="Use other credentials, or name a role_arn for this account.",
+        )
+    return found
+
+
+def count_calls(doors: tuple[Aws, ...]) -> Iterator[tuple[str, int]]:
+    """How often each operation was called, over all doors."""
+    totals: dict[str, int] = {}
+    for door in doors:
+        for name, count in door.calls.items():
+            totals[name] = totals.get(name, 0) + count
+    yield from sorted(totals.items())

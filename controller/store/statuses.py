@@ -1,0 +1,130 @@
+"""The status store: one item for each owner in the billing table.
+
+The table's key is what a thing is (`record`) and whose it is (`owner`): all statuses are one Query, one status is one
+GetItem. The status itself is one JSON attribute; beside it stand the few that a person looks for in the console.
+"""
+
+import gzip
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from controller.aws.clients import Aws
+from controller.domain.status import FORMAT, Status
+from controller.errors import PermanentFailure, TransientFailure
+
+PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"})
+
+RECORD = "status"
+COMPRESS_FROM = 100_000
+"""Bytes of JSON from which it is compressed; DynamoDB takes items of up to 400 KB."""
+
+_STATUS = TypeAdapter(Status)
+
+
+class Statuses:
+    """Statuses in DynamoDB. Reads are consistent; a write fails when another run wrote the same item in between."""
+
+    def __init__(self, aws: Aws, table: str) -> None:
+        self._aws, self._table = aws, table
+
+    def load(self) -> Mapping[str, Status]:
+        """All statuses by owner id. Raises PermanentFailure for a missing table or an item that is not readable."""
+        statuses: dict[str, Status] = {}
+        more: dict[str, Any] = {}
+        while True:
+            page = self._call(
+                "query",
+                ConsistentRead=True,
+                KeyConditionExpression="#record = :record",
+                ExpressionAttributeNames={"#record": "record"},
+                ExpressionAttributeValues={":record": {"S": RECORD}},
+                **more,
+            )
+            statuses |= {item["owner"]["S"]: self._status(item) for item in page["Items"]}
+            if not page.get("LastEvaluatedKey"):
+                return statuses
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def save(self, status: Status) -> None:
+        """Writes version `status.version + 1` over version `status.version`; 0 means that there is none yet."""
+        first = status.version == 0
+        condition = "attribute_not_exists(#owner)" if first else "#version = :seen"
+        try:
+            self._call(
+                "put_item",
+                about=f"{self._table}/{status.owner_id}",
+                Item=_item(status),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#owner": "owner"} if first else {"#version": "version"},
+                **({} if first else {"ExpressionAttributeValues": {":seen": {"N": str(status.version)}}}),
+            )
+        except PermanentFailure as failure:
+            raise _conflict(failure) from failure
+
+    def delete(self, status: Status) -> None:
+        try:
+            self._call(
+                "delete_item",
+                about=f"{self._table}/{status.owner_id}",
+                Key={"record": {"S": RECORD}, "owner": {"S": status.owner_id}},
+                ConditionExpression="attribute_not_exists(#owner) OR #version = :seen",
+                ExpressionAttributeNames={"#owner": "owner", "#version": "version"},
+                ExpressionAttributeValues={":seen": {"N": str(status.version)}},
+            )
+        except PermanentFailure as failure:
+            raise _conflict(failure) from failure
+
+    def _call(self, operation: str, about: str = "", **parameters: Any) -> dict[str, Any]:
+        return self._aws.call("dynamodb", operation, about=about or self._table, TableName=self._table, **parameters)
+
+    def _status(self, item: Mapping[str, Any]) -> Status:
+        owner = item["owner"]["S"]
+        if int(item.get("format", {}).get("N", "0")) > FORMAT:
+            raise PermanentFailure(
+                f"the status of {owner} was written by a newer version of this tool",
+                resource=self._table,
+                advice="Update before you run it on this table again.",
+            )
+        try:
+            return _STATUS.validate_json(_document(item))
+        except (KeyError, ValidationError, OSError) as error:
+            raise PermanentFailure(
+                f"the status of {owner} in the table {self._table} is not one that this tool wrote: {error}",
+                resource=self._table,
+                advice="Restore the item from point-in-time recovery, or delete it: what it managed is adopted again.",
+            ) from error
+
+
+def _item(status: Status) -> dict[str, Any]:
+    document = _STATUS.dump_json(status.written())
+    ready = status.condition("Ready")
+    body = {"B": gzip.compress(document, mtime=0)} if len(document) >= COMPRESS_FROM else {"S": document.decode()}
+    return {
+        "record": {"S": RECORD},
+        "owner": {"S": status.owner_id},
+        "version": {"N": str(status.version + 1)},
+        "format": {"N": str(FORMAT)},
+        "controller_id": {"S": status.controller_id},
+        "ready": {"S": ready.status if ready else "Unknown"},
+        "summary": {"S": status.summary},
+        "status": body,
+    }
+
+
+def _document(item: Mapping[str, Any]) -> bytes:
+    body = item["status"]
+    return gzip.decompress(body["B"]) if "B" in body else body["S"].encode()
+
+
+def _conflict(failure: PermanentFailure) -> PermanentFailure | TransientFailure:
+    if failure.code != "ConditionalCheckFailedException":
+        return failure
+    return TransientFailure(
+        "another run wrote this status in the meantime",
+        code=failure.code,
+        operation=failure.operation,
+        resource=failure.resource,
+        advice="The next run starts from what it wrote.",
+    )
