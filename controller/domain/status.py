@@ -75,7 +75,8 @@ class Figures:
 class Status:
     """The status of one owner, as of its last reconcile that changed anything.
 
-    `generation` is the digest of the spec that was acted on, `commit` the git commit it came from, `source` the file.
+    `generation` is the digest of the spec that was acted on, `commit` the git commit it came from, `source` the file,
+    `plan_digest` that of the last plan with changes.
     `version` counts the writes of this item, for the store's optimistic locking.
     """
 
@@ -156,13 +157,13 @@ def next_status(
         source=_source(owner),
         generation=owner.generation,
         commit=_commit(previous, owner, this),
-        plan_digest=plan.digest,
+        plan_digest=plan.digest if plan.changes or not previous else previous.plan_digest,
         summary=_summary(plan, outcomes),
         last_error=_last_error(plan, outcomes),
         conditions=_conditions(previous, plan, outcomes, kinds, this),
         inventory=inventory,
         waiting=_waiting(previous, plan, this.now),
-        figures=_figures(previous, plan, kinds, this.now),
+        figures=_figures(previous, plan, outcomes, kinds, this.now),
         updated_at=previous.updated_at if previous else None,
         version=previous.version if previous else 0,
     )
@@ -217,20 +218,30 @@ def _waiting(previous: Status | None, plan: Plan, now: datetime) -> tuple[Wait, 
     return tuple(Wait(w.key.kind, w.key.name, w.reason, since.get((w.key.kind, w.key.name), now)) for w in plan.waiting)
 
 
-def _figures(previous: Status | None, plan: Plan, kinds: Sequence[AnyKind], now: datetime) -> tuple[Figures, ...]:
-    """The figures read in this pass; those that could not be read again stay with their old `as_of`."""
+def _figures(
+    previous: Status | None, plan: Plan, outcomes: Sequence[Outcome], kinds: Sequence[AnyKind], now: datetime
+) -> tuple[Figures, ...]:
+    """The figures of this pass over those known before: what AWS does not tell now stays, with its old `as_of`."""
     by_name = {kind.name: kind for kind in kinds}
     known = {Key(f.kind, f.name): f for f in (previous.figures if previous else ())}
-    read = {synced.key: synced.state for synced in plan.in_sync}
-    read |= {change.key: change.observed for change in plan.changes if change.observed is not None}
-    for key, state in read.items():
+    read = [(synced.key, synced.state) for synced in plan.in_sync]
+    read += [(change.key, change.observed) for change in plan.changes if change.observed is not None]
+    read += [(o.change.key, o.change.desired) for o in outcomes if o.ok and o.change.desired is not None]
+    for key, state in read:
         values = dict(by_name[key.kind].report(state))
-        if not values:
-            continue
-        old = known.get(key)
-        if old is None or old.values != values or now - old.as_of >= REFRESH:
-            known[key] = Figures(key.kind, key.name, values, now)
-    return tuple(known[key] for key in sorted(known) if key not in plan.gone)
+        if values:
+            known[key] = _figure(known.get(key), key, values, now)
+    removed = {o.change.key for o in outcomes if o.ok and o.change.action == "delete"} | set(plan.gone)
+    return tuple(known[key] for key in sorted(known) if key not in removed)
+
+
+def _figure(old: Figures | None, key: Key, values: dict[str, str], now: datetime) -> Figures:
+    if old is None:
+        return Figures(key.kind, key.name, values, now)
+    merged = old.values | values
+    partial = values.keys() < old.values.keys()
+    fresh = merged != old.values or now - old.as_of >= REFRESH
+    return Figures(key.kind, key.name, merged, now if fresh and not partial else old.as_of)
 
 
 def _summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
@@ -290,7 +301,7 @@ def _sync_conditions(plan: Plan, outcomes: Sequence[Outcome]) -> list[Said]:
         if not plan.owner.suspend:
             said.append(("Reconciling", "True", reason, f"{left} changes are to be made"))
     else:
-        managed = len(plan.in_sync) + len(plan.settling) + len(outcomes)
+        managed = len(plan.in_sync) + len(plan.settling) + sum(o.change.action != "delete" for o in outcomes)
         said += [
             ("Ready", "True", "Reconciled", f"{managed} resources match"),
             ("Synced", "True", "Reconciled", "AWS matches"),

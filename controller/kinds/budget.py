@@ -133,7 +133,7 @@ class Budgets(Kind[Customer, BudgetState]):
                 ours = {*wanted.get(key, ()), *applied.get(key, ())}
                 alerts[key] = tuple(one for one in there if one in ours)
                 kept += [f"{one} on alert {key}" for one in there if one not in ours]
-        return Present(parse_budget(raw, alerts), tuple(sorted(kept)), verified_at or self._clock())
+        return Present(parse_budget(raw, alerts, self._clock()), tuple(sorted(kept)), verified_at or self._clock())
 
     def _verified_at(self, target: Target[BudgetState]) -> datetime | None:
         """Since when the subscribers are known, or None when they are to be read now.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,9 @@ PLAIN = "monthly cost"
 
 UNIT = "USD"
 """AWS counts cost in US dollars, whatever currency a customer is billed in."""
+
+COUNTED_AFTER = timedelta(hours=12)
+"""How long AWS may take to count the spend of a budget that was written."""
 
 COST_TYPES = {
     "IncludeTax": True,
@@ -80,10 +83,10 @@ def wanted_state(owner: Customer, topic_arn: str) -> BudgetState | None:
     )
 
 
-def parse_budget(raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]]) -> BudgetState:
+def parse_budget(raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]], now: datetime) -> BudgetState:
     """The state of a budget as AWS describes it, with the alerts that are ours."""
     limit = raw.get("BudgetLimit", {})
-    spend = raw.get("CalculatedSpend", {})
+    spend = {} if _zeroed(raw, now) else raw.get("CalculatedSpend", {})
     types = raw.get("CostTypes", {})
     return BudgetState(
         limit=Decimal(limit.get("Amount", "0")),
@@ -113,6 +116,16 @@ def _form(raw: Mapping[str, Any]) -> str:
     if raw.get("FilterExpression") and not raw.get("CostFilters"):
         form += ", filter expression"
     return form
+
+
+def _zeroed(raw: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a spend of zero only means that AWS has not counted since the budget was last written.
+
+    "When you modify a budget, the calculatedSpend drops to zero until AWS has new usage data" (UpdateBudget).
+    """
+    updated = raw.get("LastUpdatedTime")
+    actual = _amount(raw.get("CalculatedSpend", {}).get("ActualSpend"))
+    return not actual and updated is not None and now - updated < COUNTED_AFTER
 
 
 def _amount(spend: Mapping[str, str] | None) -> Decimal | None:
