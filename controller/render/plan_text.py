@@ -143,8 +143,8 @@ def _standing(plan: Plan) -> str:
 
 
 def _kind_columns(plan: Plan) -> int:
-    told = (*plan.changes, *plan.settling, *plan.waiting, *plan.unknown)
-    return max((width(visible(one.key.kind)) for one in told), default=0)
+    parts = (plan.changes, plan.settling, plan.waiting, plan.unknown)
+    return max((width(visible(one.key.kind)) for part in parts for one in part), default=0)
 
 
 def _asked_at(change: Change) -> str:
