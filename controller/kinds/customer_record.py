@@ -11,8 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
+from controller.aws.attributes import decode, encode
 from controller.domain.customer import Customer
 from controller.domain.kind import Kind, Path
 from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
@@ -114,9 +113,7 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
             Key={"customer_id": {"S": name}},
             UpdateExpression="SET " + ", ".join(sets) + (" REMOVE " + ", ".join(removes) if removes else ""),
             ExpressionAttributeNames={f"#{key}": key for key in [*values, *once, *removed]},
-            ExpressionAttributeValues={
-                f":{key}": TypeSerializer().serialize(value) for key, value in {**values, **once}.items()
-            },
+            ExpressionAttributeValues=encode({f":{key}": value for key, value in {**values, **once}.items()}),
         )
 
 
@@ -124,7 +121,7 @@ def _observation(item: Mapping[str, Any] | None) -> Observation[CustomerRecord]:
     """An item that others made and that has none of our attributes, and a closed record, hold nothing of ours."""
     if item is None:
         return Absent()
-    ours = {key: TypeDeserializer().deserialize(item[key]) for key in SOURCES if key in item}
+    ours = decode({key: item[key] for key in SOURCES if key in item})
     foreign = tuple(sorted(set(item) - set(SOURCES) - {"customer_id", "created_at", "closed_at"}))
     if "closed_at" in item or not ours:
         return Absent(foreign)

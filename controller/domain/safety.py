@@ -1,0 +1,40 @@
+"""The guard against changing too much at once: a wrong branch, an empty folder, a bad default. Pure.
+
+As in octoDNS and Peribolos: shares of what exists already; what is new is never too much.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from controller.domain.plan import Plan
+from controller.domain.settings import SafetySettings
+
+
+def refusals(plans: Sequence[Plan], limits: SafetySettings) -> tuple[str, ...]:
+    """Why these plans must not be applied, each with the option that would allow it; empty: nothing against it.
+
+    Counted are keys in the inventory and keys that would be adopted with a difference.
+    """
+    changes = [change for plan in plans for change in plan.pending if change.writes]
+    changed = sum(change.action in ("update", "adopt") for change in changes)
+    removed = sum(change.action == "delete" for change in changes)
+    adopted = sum(change.action == "adopt" for change in changes)
+    existing = adopted + sum(len(plan.in_sync) + len(plan.settling) + len(plan.unknown) for plan in plans)
+    existing += sum(change.action in ("update", "delete") for change in changes)
+    if existing < limits.min_keys:
+        return ()
+    shares = (
+        (changed, limits.max_change_percent, "changes", "--max-change"),
+        (removed, limits.max_remove_percent, "removes", "--max-remove"),
+    )
+    return tuple(
+        f"this plan {verb} {count} of {existing} existing resources ({_percent(count, existing)} %, the limit is"
+        f" {limit} %). If that is meant: {option} {_percent(count, existing)}"
+        for count, limit, verb, option in shares
+        if Decimal(count) * 100 > limit * existing
+    )
+
+
+def _percent(count: int, existing: int) -> int:
+    """Rounded up, so that the suggested option is enough."""
+    return -(-count * 100 // existing)

@@ -1,0 +1,179 @@
+"""The command line. Only click is imported here, so that --help and completion are quick; commands import the rest.
+
+`reconcile --plan` and `reconcile plan` are the same command, as are --apply and apply.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller import __version__
+from controller.entrypoints import exit_codes
+
+click.UsageError.exit_code = exit_codes.USAGE
+
+FLAGS = {"--plan": "plan", "--apply": "apply"}
+
+
+class _Commands(click.Group):
+    """A group that takes --plan and --apply for the commands of that name, and suggests what was meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        flags = [arg for arg in args if arg in FLAGS]
+        if len(set(flags)) > 1:
+            raise click.UsageError("--plan and --apply: one of the two.", ctx)
+        if flags and not any(arg in self.commands for arg in args[: args.index(flags[0])]):
+            args = [FLAGS[flags[0]], *(arg for arg in args if arg != flags[0])]
+        return super().parse_args(ctx, args)
+
+
+def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_files = click.option(
+    "-f", "--file", "paths", multiple=True, metavar="PATH", type=click.Path(path_type=Path),
+    help="Manifest file or folder; may be repeated.  [default: customers]",
+)  # fmt: skip
+_settings = click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE",
+    help="Settings.  [default: config/billing_config.yaml, if there is one]",
+)  # fmt: skip
+_controller = click.option("--controller-id", metavar="ID", help="Answer for the customers of this controller.")
+_keep_going = click.option("--keep-going", is_flag=True, help="Go on with the valid manifests where some are not.")
+_full = click.option("--full", is_flag=True, help="Read everything; take nothing on trust from an earlier run.")
+_prune = click.option("--prune", is_flag=True, help="Also remove or let go of customers whose manifest is gone.")
+_max_change = click.option(
+    "--max-change", type=click.IntRange(0, 100), metavar="PERCENT", help="Allow that many changes."
+)
+_max_remove = click.option(
+    "--max-remove", type=click.IntRange(0, 100), metavar="PERCENT", help="Allow that many removals."
+)
+_verbose = click.option("-v", "--verbose", is_flag=True, help="Nothing cut short, and the AWS calls that were made.")
+_quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
+_inputs = _options(
+    _files, _settings, _controller, _keep_going, _full, _prune, _max_change, _max_remove, _verbose, _quiet
+)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    epilog="`reconcile --plan` and `reconcile --apply` are the commands plan and apply.",
+)
+@click.version_option(__version__, prog_name="reconcile")
+def cli() -> None:
+    """Customer billing as code for AWS: make AWS agree with the customers declared in YAML."""
+
+
+@cli.command()
+@_inputs
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to apply.")
+def plan(**options: Any) -> int:
+    """Show what would change in AWS. Writes nothing."""
+    from controller.entrypoints import reconciling
+
+    return reconciling.plan(**options)
+
+
+@cli.command()
+@_inputs
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
+def apply(**options: Any) -> int:
+    """Make AWS agree with the manifests, with the fewest calls that do it."""
+    from controller.entrypoints import reconciling
+
+    return reconciling.apply(**options)
+
+
+@cli.command()
+@_files
+@_settings
+@click.option("--format", "form", type=click.Choice(["text", "github", "json"]), default="text", show_default=True)
+def validate(**options: Any) -> int:
+    """Check manifests and settings offline; every error of every file in one run."""
+    from controller.entrypoints import inputs
+
+    return inputs.validate(**options)
+
+
+@cli.command()
+@click.argument("customer", required=False)
+@_settings
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True
+)
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="One file per customer."
+)
+def status(**options: Any) -> int:
+    """What the last reconcile wrote back: of all customers, or of one by id or name."""
+    from controller.entrypoints import showing
+
+    return showing.status(**options)
+
+
+@cli.command()
+@_settings
+@click.option("--aws", "make", is_flag=True, help="Make the two DynamoDB tables.")
+@click.option("--print", "print_", is_flag=True, help="Print CloudFormation for them instead.")
+def init(**options: Any) -> int:
+    """Make the tables that reconcile needs."""
+    from controller.entrypoints import initialising
+
+    return initialising.init(**options)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
+def sandbox(port: int) -> int:
+    """Run a local AWS on 127.0.0.1, seeded, until Ctrl-C; prints the environment to export."""
+    from controller.entrypoints import local
+
+    return local.sandbox(port)
+
+
+@cli.command()
+@_files
+def demo(paths: tuple[Path, ...]) -> int:
+    """Plan, apply, drift and heal on a local AWS; needs no account and leaves nothing behind."""
+    from controller.entrypoints import local
+
+    return local.demo(paths)
+
+
+def run(arguments: list[str]) -> int:
+    """One command, as `main` runs it, with its exit code."""
+    from controller.errors import InvalidInput, ReconcileError, Refused
+
+    try:
+        code = cli.main(arguments, prog_name="reconcile", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return exit_codes.INTERRUPTED
+    except ReconcileError as error:
+        click.echo(f"Error: {error}", err=True)
+        if isinstance(error, InvalidInput):
+            return exit_codes.INVALID
+        return exit_codes.REFUSED if isinstance(error, Refused) else exit_codes.ERROR
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away, e.g. `| head`; nothing is left to say
+        return exit_codes.OK
+    return code if isinstance(code, int) else exit_codes.OK
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

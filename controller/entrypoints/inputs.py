@@ -1,0 +1,87 @@
+"""Manifests and settings as the commands take them: read, checked, and told about."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.domain.diagnostic import Diagnostic
+from controller.entrypoints import exit_codes
+from controller.entrypoints.terminal import say, write
+from controller.errors import InvalidInput
+from controller.fleet import Desired
+from controller.manifests.files import Loaded, load
+from controller.manifests.settings_file import LoadedSettings, load_settings
+from controller.render import diagnostics as render
+
+DEFAULT_PATHS = (Path("customers"),)
+DEFAULT_SETTINGS = Path("config/billing_config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a run works from."""
+
+    settings: LoadedSettings
+    manifests: Loaded
+
+    @property
+    def desired(self) -> Desired:
+        return Desired(self.manifests.customers, self.manifests.complete, self.manifests.covers)
+
+
+def read_settings(path: Path | None, overrides: Mapping[str, object]) -> LoadedSettings:
+    """The settings, valid. Raises InvalidInput after telling every error."""
+    settings = _settings(path, overrides)
+    if not settings.is_valid:
+        say(render.text(settings.diagnostics))
+        raise InvalidInput("the settings are not valid")
+    return settings
+
+
+def read(
+    paths: Sequence[Path], settings_path: Path | None, overrides: Mapping[str, object], *, keep_going: bool
+) -> Inputs:
+    """Settings and manifests. Raises InvalidInput after telling every error, unless `keep_going` and some are valid."""
+    settings = read_settings(settings_path, overrides)
+    manifests = load(paths or DEFAULT_PATHS, settings)
+    if manifests.diagnostics:
+        say(render.text(manifests.diagnostics))
+    if not manifests.complete and not keep_going:
+        raise InvalidInput("nothing was done: there are invalid manifests (--keep-going goes on with the valid ones)")
+    if not manifests.complete and not manifests.customers:
+        raise InvalidInput("nothing was done: no manifest is valid")
+    return Inputs(settings, manifests)
+
+
+def validate(paths: Sequence[Path], settings: Path | None, form: str) -> int:
+    """The command `validate`. Diagnostics are its data, so they go to stdout."""
+    loaded_settings = _settings(settings, {})
+    manifests = load(paths or DEFAULT_PATHS, loaded_settings)
+    found: tuple[Diagnostic, ...] = (*loaded_settings.diagnostics, *manifests.diagnostics)
+    printers = {"text": render.text, "github": render.github, "json": render.json}
+    if text := printers[form](found):
+        write(text)
+    if any(diagnostic.is_error for diagnostic in found):
+        return exit_codes.INVALID
+    if form == "text":
+        write(f"{len(manifests.customers)} customers in {manifests.files} files are valid.")
+    return exit_codes.OK
+
+
+def git_commit(paths: Sequence[Path]) -> str:
+    """The commit that the manifests are of, with `-dirty` where they differ from it; empty outside of git."""
+    where = next(iter(paths or DEFAULT_PATHS))
+    folder = where if where.is_dir() else where.parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _settings(path: Path | None, overrides: Mapping[str, object]) -> LoadedSettings:
+    default = DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None
+    return load_settings(path or default, os.environ, overrides)

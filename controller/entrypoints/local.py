@@ -1,0 +1,119 @@
+"""The commands `sandbox` and `demo`: the local AWS, for looking around and for a first impression."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.text import Text
+
+from controller.bootstrap import home_door
+from controller.domain.settings import Settings
+from controller.entrypoints import cli, exit_codes, inputs, terminal
+from controller.errors import ReconcileError
+from controller.sandbox import Sandbox
+from controller.sandbox.seed import seed
+from controller.store import tables
+
+LOCAL = {"RECONCILE_SETTLE_SECONDS": "0", "RECONCILE_VERIFY__SUBSCRIBERS_HOURS": "0"}
+"""The local AWS answers at once and for free: nothing has to settle, and nothing is taken on trust."""
+
+
+def sandbox(port: int) -> int:
+    """Serves until Ctrl-C or SIGTERM. Prints what to export, and nothing else, to stdout."""
+    with _seeded(port) as local:
+        for name, value in {**local.environment(), **LOCAL}.items():
+            terminal.write(f"export {name}={value}")
+        terminal.say(f"Local AWS on {local.url}, nothing leaves this machine. Ctrl-C stops it.")
+        stop = threading.Event()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, lambda *_: stop.set())
+        stop.wait()
+    return exit_codes.OK
+
+
+def demo(paths: Sequence[Path]) -> int:
+    """The main job from nothing to healed drift. Fails when a step does not do what it should."""
+    files = [part for path in paths for part in ("-f", str(path))]
+    with _seeded(0) as local, _environment({**local.environment(), **LOCAL}):
+        _title(f"A local AWS on {local.url}: no account is needed, nothing leaves this machine")
+        _step("What would change? (exit code 2: something would)", ["--plan", "--detailed-exitcode", *files], 2)
+        _step("Make it so", ["--apply", "--yes", *files], 0)
+        _step("Plan again: AWS agrees with the manifests", ["--plan", "--detailed-exitcode", *files], 0)
+        _title("Someone changes things by hand")
+        for told in _meddle(local, paths):
+            terminal.say(f"  {told}")
+        _step("The plan finds each of them", ["--plan", "--detailed-exitcode", *files], 2)
+        _step("Apply puts them back, and nothing else", ["--apply", "--yes", *files], 0)
+        _step("Plan again", ["--plan", "--detailed-exitcode", *files], 0)
+        _step("What was written back", ["status"], 0)
+    _title("That was it. Next: README.md, or `reconcile sandbox` to try your own manifests")
+    return exit_codes.OK
+
+
+@contextmanager
+def _seeded(port: int) -> Iterator[Sandbox]:
+    """A sandbox with the example customers' buckets and costs, and with our tables."""
+    with Sandbox(port) as local:
+        seed(local)
+        with _environment(local.environment()):
+            settings = Settings()
+            for _ in tables.make(home_door(settings), settings.tables):
+                pass
+        yield local
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _title(text: str) -> None:
+    terminal.say(Text(f"\n{text}", style="bold"))
+
+
+def _step(why: str, arguments: list[str], expected: int) -> None:
+    _title(why)
+    terminal.say(Text(f"$ reconcile {' '.join(arguments)}", style="cyan"))
+    code = cli.run(["plan", "-q", *arguments[1:]] if arguments[0] == "--plan" else arguments)
+    if code != expected:
+        raise ReconcileError(f"the demo expected exit code {expected} and got {code}")
+
+
+def _meddle(local: Sandbox, paths: Sequence[Path]) -> Iterator[str]:
+    """Changes a tag, a lifecycle rule and a budget of the first customer, with plain boto3."""
+    customers = inputs.read(paths, None, {}, keep_going=False).manifests.customers
+    customer = next(one for one in customers if one.budget and one.lifecycle)
+    bucket = customer.buckets[0]
+    s3 = local.client("s3", region=bucket.region)
+
+    tags = s3.get_bucket_tagging(Bucket=bucket.name)["TagSet"]
+    for tag in tags:
+        tag["Value"] = "CC-SOMEONE-ELSE" if tag["Key"] == "daylily:cost_center" else tag["Value"]
+    s3.put_bucket_tagging(Bucket=bucket.name, Tagging={"TagSet": tags})
+    yield f"{bucket.name}: the tag daylily:cost_center is set to CC-SOMEONE-ELSE"
+
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    kept = [rule for rule in rules if rule["ID"] != "daylily-CleanupIncomplete"]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": kept})
+    yield f"{bucket.name}: the lifecycle rule daylily-CleanupIncomplete is deleted"
+
+    budgets = local.client("budgets", region="us-east-1")
+    account = local.client("sts").get_caller_identity()["Account"]
+    name = f"daylily-{customer.customer_id}-monthly"
+    budget = budgets.describe_budget(AccountId=account, BudgetName=name)["Budget"]
+    raised = {key: value for key, value in budget.items() if key not in ("CalculatedSpend", "LastUpdatedTime")}
+    raised["BudgetLimit"] = {"Amount": "9999", "Unit": "USD"}
+    budgets.update_budget(AccountId=account, NewBudget=raised)
+    yield f"{name}: the limit is raised to 9,999 USD"

@@ -1,0 +1,103 @@
+"""Where words go: data to stdout, everything else to stderr. User data is never read as markup.
+
+rich leaves colours out where there is no terminal or NO_COLOR is set.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+PLAIN_LINE_EVERY = 10.0
+"""Seconds between progress lines where there is no terminal."""
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def show(what: RenderableType) -> None:
+    """Data, to stdout."""
+    _console(stderr=False).print(what)
+
+
+def write(text: str) -> None:
+    """Text that is data as it stands, e.g. JSON, to stdout: no wrapping, no colours."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def say(what: RenderableType) -> None:
+    """Anything that is not data, to stderr."""
+    _console(stderr=True).print(what)
+
+
+def asks() -> bool:
+    """Whether there is a person to ask: a terminal on both ends, and not CI."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+
+
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Tells how far a long run is: a bar on a terminal, a line every 10 s elsewhere, nothing if `quiet`."""
+    if quiet:
+        yield lambda *_: None
+    elif sys.stderr.isatty():
+        with _bar() as update:
+            yield update
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            task = tasks.setdefault(what, None)
+            if task is None:
+                task = tasks[what] = bar.add_task(what, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield update
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    last = time.monotonic()
+
+    def update(what: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_LINE_EVERY:
+            last = time.monotonic()
+            say(f"{what}: {done} of {total}")
+
+    return update
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Turns Ctrl-C and SIGTERM into a question that the run asks: shall I stop? A second Ctrl-C ends it at once."""
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+        sys.stderr.write("\nStopping after the calls in flight; again to stop at once.\n")
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped.is_set
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

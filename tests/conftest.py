@@ -1,0 +1,34 @@
+"""One local AWS for the whole test process, on a clock that stands still, empty at the start of every test."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from controller.sandbox import Sandbox
+
+NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(clock=lambda: NOW) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    running_sandbox.reset()
+    return running_sandbox
+
+
+@pytest.fixture
+def local_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox, with the environment that leads every boto3 client to it, and no other setting of ours or AWS's."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith(("AWS_", "RECONCILE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    return sandbox
