@@ -27,6 +27,8 @@ from controller.domain.scalars import (
     Days,
     Email,
     Environment,
+    GlacierDays,
+    IaDays,
     KubernetesName,
     LabelKey,
     LabelValue,
@@ -119,9 +121,9 @@ class TransitionSpec(_Part):
 
     prefix: Prefix
     """Objects whose keys start with this text; "" is the whole bucket."""
-    to_ia_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    to_ia_days: IaDays | None = None
     """Age in days at which objects move to Standard-IA, 30 or more. Left out: they do not."""
-    to_glacier_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    to_glacier_days: GlacierDays | None = None
     """Age in days at which objects move to Glacier, at least 30 after toIaDays. Left out: they do not."""
 
     @model_validator(mode="after")
@@ -262,7 +264,7 @@ class CustomerSpec(_Part):
         The order of keys and of lists has no meaning, nor has a default that is written out.
         """
         asked = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return hashlib.sha256(_canonical(asked).encode()).hexdigest()[:12]
+        return hashlib.sha256(_canonical(_orderless(asked)).encode()).hexdigest()[:12]
 
 
 def _ignored_metadata(schema: dict[str, Any]) -> None:
@@ -312,8 +314,6 @@ class CustomerManifest(_Part):
 def check_ages(to_ia: int | None, to_glacier: int | None) -> Iterator[Violation]:
     if to_ia is None and to_glacier is None:
         yield Violation((), "empty-transition", "moves nothing: give toIaDays, toGlacierDays or both")
-    if to_ia is not None and to_ia < 30:
-        yield Violation(("toIaDays",), "ia-too-early", "must be at least 30: S3 moves nothing to Standard-IA earlier")
     if to_ia is not None and to_glacier is not None and to_glacier < to_ia + 30:
         words = f"must be at least {to_ia + 30}: S3 wants 30 days between Standard-IA and Glacier"
         yield Violation(("toGlacierDays",), "glacier-too-early", words)
@@ -353,10 +353,14 @@ def repeated(values: Sequence[object]) -> Iterator[tuple[int, int]]:
             yield index, first[value]
 
 
-def _canonical(value: object) -> str:
-    """JSON with sorted keys and sorted lists: no list of a spec has an order that means something."""
+def _orderless(value: Any) -> Any:
+    """`value` with every list sorted: no list of a spec has an order that means something."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+        return {key: _orderless(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return "[" + ",".join(sorted(map(_canonical, value))) + "]"
-    return json.dumps(value)
+        return sorted(map(_orderless, value), key=_canonical)
+    return value
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -98,6 +98,26 @@ class Amount:
         return amount
 
 
+@dataclass(frozen=True)
+class AtLeast:
+    """A whole number that AWS wants no smaller than `low`, by a rule of its own."""
+
+    low: int
+    rule: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "minimum": self.low}
+
+    def _check(self, number: int) -> int:
+        if number < self.low:
+            raise PydanticCustomError(self.rule, "{words}", {"words": self.words})
+        return number
+
+
 def plain(amount: Decimal) -> str:
     """The shortest way to write the same amount without an exponent: 1000, 1000.5."""
     return f"{amount.normalize():f}"
@@ -247,3 +267,9 @@ Money = Annotated[Decimal, Amount(places=2, above=True)]
 Percent = Annotated[Decimal, Amount(places=4, high=100)]
 AlertPercent = Annotated[Decimal, Amount(places=2, high=1000, above=True)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
+IaDays = Annotated[
+    int,
+    Field(le=36_500),
+    AtLeast(30, "ia-too-early", "must be at least 30: S3 moves nothing to Standard-IA earlier"),
+]
+GlacierDays = Annotated[int, Field(ge=0, le=36_500)]

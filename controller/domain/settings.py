@@ -19,6 +19,8 @@ from controller.domain.scalars import (
     AlertPercent,
     ControllerId,
     Days,
+    GlacierDays,
+    IaDays,
     Line,
     Money,
     Percent,
@@ -58,9 +60,9 @@ class BudgetDefaults(_Part):
 class LifecycleDefaults(_Part):
     """The lifecycle rules of a customer whose manifest says nothing about them. null: no such rule."""
 
-    transition_to_ia_days: Annotated[int, Field(ge=0, le=36_500)] | None = 30
+    transition_to_ia_days: IaDays | None = 30
     """Age in days at which results move to Standard-IA, 30 or more."""
-    transition_to_glacier_days: Annotated[int, Field(ge=0, le=36_500)] | None = 90
+    transition_to_glacier_days: GlacierDays | None = 90
     """Age in days at which results move to Glacier, at least 30 after Standard-IA."""
     delete_logs_days: Days | None = 90
     """Age in days at which logs are deleted."""
@@ -209,11 +211,10 @@ def _check_accounts(accounts: tuple[AccountSettings, ...]) -> Iterator[Violation
 
 
 def _check_lifecycle(defaults: LifecycleDefaults) -> Iterator[Violation]:
-    names = {"toIaDays": "transition_to_ia_days", "toGlacierDays": "transition_to_glacier_days"}
     to_ia, to_glacier = defaults.transition_to_ia_days, defaults.transition_to_glacier_days
     for found in check_ages(to_ia, to_glacier):
-        if found.loc:
-            yield Violation((names[str(found.loc[0])],), found.rule, found.message)
+        if found.rule == "glacier-too-early":
+            yield Violation(("transition_to_glacier_days",), found.rule, found.message)
     latest = max(to_ia or 0, to_glacier or 0)
     covered = defaults.results_prefix.startswith(defaults.logs_prefix)
     if defaults.delete_logs_days is not None and covered and defaults.delete_logs_days <= latest:

@@ -8,6 +8,8 @@ import unicodedata
 
 MAX_LENGTH = 256
 _PUNCTUATION = frozenset("_.:/=+-@")
+_ORDINARY = re.compile("[A-Za-z0-9_.:/=+@-]+( [A-Za-z0-9_.:/=+@-]+)*")
+"""Nearly every name; only a shortcut."""
 _STAND_INS = str.maketrans(
     {"&": "+", **dict.fromkeys("()[]{}<>", " "), **dict.fromkeys('"“”„«»', ""), **dict.fromkeys("'’‘`", "-")}
 )
@@ -24,6 +26,8 @@ def sanitise(text: str) -> str:
     `O'Brien & Co. (UK), Ltd` becomes `O-Brien + Co. UK Ltd`. White space collapses, what has no stand-in becomes
     one `-` a run, and combining marks that no letter absorbs are dropped.
     """
+    if len(text) <= MAX_LENGTH and _ORDINARY.fullmatch(text):
+        return text
     composed = unicodedata.normalize("NFC", text)
     spoken = re.sub(r"[,;](?=\s|$)", "", composed).translate(_STAND_INS)
     kept = "".join(_spell(character) for character in spoken)

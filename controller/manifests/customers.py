@@ -14,6 +14,7 @@ from controller.domain.settings import Settings
 from controller.domain.tag_alphabet import sanitise
 from controller.manifests.documents import Document
 from controller.manifests.model_errors import did_you_mean, explain, shorten
+from controller.manifests.source import Source
 
 _IDENTITY = {"apiVersion": (API_VERSION, "wrong-api-version"), "kind": (KIND, "wrong-kind")}
 _SANITISED = {
@@ -28,7 +29,7 @@ class Entry:
 
     customer: Customer
     namespace: str | None
-    document: Document
+    source: Source
 
 
 def read_customer(
@@ -48,7 +49,7 @@ def read_customer(
     if found:
         return None, (*found, *warnings)
     origin = lending(document.origin(), settings_origin)
-    return Entry(resolve(manifest, settings, origin), manifest.metadata.namespace, document), warnings
+    return Entry(resolve(manifest, settings, origin), manifest.metadata.namespace, document.source), warnings
 
 
 def check_together(entries: Sequence[Entry]) -> tuple[tuple[Customer, ...], tuple[Diagnostic, ...]]:
@@ -56,16 +57,15 @@ def check_together(entries: Sequence[Entry]) -> tuple[tuple[Customer, ...], tupl
 
     Of two that share an id, a name or a bucket neither is returned: nobody knows which one is meant.
     """
-    holders: dict[tuple[str, str], list[tuple[Entry, str]]] = defaultdict(list)
+    holders: dict[tuple[str, str], list[tuple[Entry, _Claim]]] = defaultdict(list)
     for entry in sorted(entries, key=_place):
-        for claim, path in _claims(entry):
-            holders[claim].append((entry, path))
-    shared = {claim: found for claim, found in holders.items() if len(found) > 1}
-    clashing = {id(entry) for found in shared.values() for entry, _ in found}
+        for claim in _claims(entry):
+            holders[claim.rule, claim.key].append((entry, claim))
+    shared = [found for found in holders.values() if len(found) > 1]
+    clashing = {id(entry) for found in shared for entry, _ in found}
     alone = (entry.customer for entry in entries if id(entry) not in clashing)
-    return tuple(sorted(alone, key=lambda c: c.customer_id)), tuple(
-        _clash(claim, first, later) for claim, (first, *rest) in shared.items() for later in rest
-    )
+    clashes = tuple(_clash(first, later) for first, *rest in shared for later in rest)
+    return tuple(sorted(alone, key=lambda customer: customer.customer_id)), clashes
 
 
 def _not_ours(document: Document) -> Iterator[Diagnostic]:
@@ -82,11 +82,11 @@ def _not_ours(document: Document) -> Iterator[Diagnostic]:
 
 def _null(document: Document, path: str) -> Diagnostic:
     if text := document.text(path):
-        suggestion = f'quote it: "{text}", or leave the line out'
+        suggestion = f'leave the line out, or quote it if the text is meant: "{text}"'
         words = f"{path} is read by YAML as nothing (null)"
         return document.diagnostic(path, "ambiguous-scalar", words, suggestion=suggestion)
-    words = f"{path} has no value"
-    return document.diagnostic(path, "empty-value", words, on_key=True, suggestion="leave the line out")
+    suggestion = "give it one, or leave the line out"
+    return document.diagnostic(path, "empty-value", f"{path} has no value", on_key=True, suggestion=suggestion)
 
 
 def _against_settings(document: Document, manifest: CustomerManifest, settings: Settings) -> Iterator[Diagnostic]:
@@ -118,21 +118,34 @@ def _warnings(document: Document, manifest: CustomerManifest) -> Iterator[Diagno
         yield document.diagnostic("status", "status-ignored", words, on_key=True, severity="warning")
 
 
-def _claims(entry: Entry) -> Iterator[tuple[tuple[str, str], str]]:
-    """What belongs to one customer only, with the path of where it is claimed."""
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What belongs to one customer only: by which rule, what it is, how it is written, and where."""
+
+    rule: str
+    key: str
+    text: str
+    path: str
+
+
+def _claims(entry: Entry) -> Iterator[_Claim]:
     customer = entry.customer
-    yield ("duplicate-customer", customer.customer_id), "spec.customerId"
-    yield ("duplicate-name", f"{entry.namespace or ''}/{customer.name}"), "metadata.name"
+    yield _Claim("duplicate-customer", customer.customer_id, customer.customer_id, "spec.customerId")
+    yield _Claim("duplicate-name", f"{entry.namespace}/{customer.name}", customer.name, "metadata.name")
     for bucket in customer.buckets:
-        yield ("duplicate-bucket", bucket.name), f"{bucket.source}.name"
+        yield _Claim("duplicate-bucket", bucket.name, bucket.name, f"{bucket.source}.name")
 
 
-def _clash(claim: tuple[str, str], first: tuple[Entry, str], later: tuple[Entry, str]) -> Diagnostic:
-    rule, value = claim
-    what = {"duplicate-customer": "customer id", "duplicate-name": "name", "duplicate-bucket": "bucket"}[rule]
-    place = first[0].customer.origin.locate(first[1])
-    words = f"{what} {value.removeprefix('/')} is also used in {place}"
-    return later[0].document.diagnostic(later[1], rule, words)
+def _clash(first: tuple[Entry, _Claim], later: tuple[Entry, _Claim]) -> Diagnostic:
+    (elsewhere, its), (entry, claim) = first, later
+    what = {"duplicate-customer": "customer id", "duplicate-name": "name", "duplicate-bucket": "bucket"}[claim.rule]
+    words = f"{what} {claim.text} is also used in {elsewhere.customer.origin.locate(its.path)}"
+    place = entry.customer.origin.locate(claim.path)
+    if place is None:
+        return entry.source.diagnostic(claim.rule, words)
+    line, column = place.line - 1, place.column - 1
+    quotes = 2 * (entry.source.lines[line][column] in "\"'")
+    return entry.source.diagnostic(claim.rule, words, (line, column), (line, column + len(claim.text) + quotes))
 
 
 def _place(entry: Entry) -> tuple[str, int]:

@@ -40,6 +40,7 @@ MAX_PROBLEMS = 100
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MERGE = "<<"
 _STRING_TAG = "tag:yaml.org,2002:str"
 _WORDS = {
     "mapping values are not allowed": 'a ":" stands where no value may begin; quote the text or mend the indentation',
@@ -109,38 +110,37 @@ class Document:
         return inside if isinstance(inside, ScalarEvent) else self.keys.get(path, inside)
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A file: its documents up to the first thing that is not YAML, and what is wrong with the file."""
-
-    documents: tuple[Document, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-
-def parse_file(path: Path) -> Parsed:
-    """The documents in the file at `path`."""
+def parse_file(path: Path) -> Iterator[Document | Diagnostic]:
+    """The documents in the file at `path`, and what is wrong with the file. See `parse`."""
     try:
         with path.open("rb") as stream:
-            return parse(str(path), stream.read(MAX_BYTES + 1))
+            content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        return Parsed((), (Source(str(path)).diagnostic("unreadable-file", f"cannot be read: {reason}"),))
+        yield Source(str(path)).diagnostic("unreadable-file", f"cannot be read: {reason}")
+    else:
+        yield from parse(str(path), content)
 
 
-def parse(file: str, content: bytes) -> Parsed:
-    """The documents in `content`. `file` only names it in diagnostics."""
+def parse(file: str, content: bytes) -> Iterator[Document | Diagnostic]:
+    """The documents in `content` up to the first thing that is not YAML, which ends it as a diagnostic.
+
+    One at a time: positions are many small objects, and a fleet of them would slow everything down. `file` only names
+    the file in diagnostics.
+    """
     if len(content) > MAX_BYTES:
-        return Parsed((), (Source(file).diagnostic("file-too-large", "is larger than 1 MiB; split it"),))
+        yield Source(file).diagnostic("file-too-large", "is larger than 1 MiB; split it")
+        return
     try:
         source = Source(file, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        valid = Source(file, content[: error.start].decode("utf-8-sig", "replace") + "\N{REPLACEMENT CHARACTER}")
-        words = f"is not UTF-8: byte 0x{content[error.start]:02x} cannot stand here"
-        return Parsed((), (valid.at_offset("not-utf8", words, len(valid.text) - 1),))
+        yield _not_utf8(file, content, error.start)
+        return
     if found := _UNPRINTABLE.search(source.text):
         words = f"the control character U+{ord(found[0]):04X} has no place in a document"
-        return Parsed((), (source.at_offset("control-character", words, found.start()),))
-    return _parse(source)
+        yield source.at_offset("control-character", words, found.start())
+        return
+    yield from _parse(source)
 
 
 def join(path: str, step: str | int) -> str:
@@ -155,22 +155,23 @@ def parent(path: str) -> str:
     return path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
-def _parse(source: Source) -> Parsed:
-    documents: list[Document] = []
+def _parse(source: Source) -> Iterator[Document | Diagnostic]:
+    is_empty = True
     events = yaml.parse(source.text, Loader=_LOADER)
     try:
         for event in events:
             if isinstance(event, DocumentStartEvent):
                 document = _Reader(source, events).read()
                 if not _is_blank(document):
-                    documents.append(document)
+                    is_empty = False
+                    yield document
     except _Refused as refused:
-        return Parsed(tuple(documents), (refused.diagnostic,))
+        yield refused.diagnostic
     except yaml.YAMLError as error:
-        return Parsed(tuple(documents), (_syntax_error(source, error),))
-    if not documents:
-        return Parsed((), (source.diagnostic("empty-file", "holds no document"),))
-    return Parsed(tuple(documents))
+        yield _syntax_error(source, error)
+    else:
+        if is_empty:
+            yield source.diagnostic("empty-file", "holds no document")
 
 
 class _Refused(Exception):
@@ -261,12 +262,14 @@ class _Reader:
                 self._problem(event, "duplicate-key", f"{key} was already set at line {line}")
             else:
                 self._keys[inside] = event
-            fields[key] = self._node(next(self._events), inside, depth)
+            value = self._node(next(self._events), inside, depth)
+            if key != _MERGE:
+                fields[key] = value
         return fields
 
     def _key(self, event: ScalarEvent) -> str:
         if event.implicit[0]:
-            if event.value == "<<":
+            if event.value == _MERGE:
                 self._problem(event, "merge-key", "merge keys (<<) are refused", "write the fields out")
             elif not isinstance(value := read_plain(event.value), str):
                 words = f"the key {event.value!r} is read by YAML as {words_for(value)}"
@@ -304,6 +307,12 @@ class _Reader:
         return self._source.diagnostic(rule, message, *_span(event), suggestion=suggestion)
 
 
+def _not_utf8(file: str, content: bytes, start: int) -> Diagnostic:
+    readable = Source(file, content[:start].decode("utf-8-sig", "replace") + "\N{REPLACEMENT CHARACTER}")
+    words = f"is not UTF-8: byte 0x{content[start]:02x} cannot stand here"
+    return readable.at_offset("not-utf8", words, len(readable.text) - 1)
+
+
 def _is_blank(document: Document) -> bool:
     """A document of nothing, as between two `---`; kubectl skips these too. Written `null` is not blank."""
     return document.data is None and document.text("") == ""
@@ -330,7 +339,7 @@ def _syntax_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation or line[mark.column : mark.column + 1] == "\t":
         start = (mark.line, line.index("\t"))
-        words = "a tab; YAML takes only spaces here"
+        words = "YAML takes no tab here"
         return source.diagnostic("tab", words, start, (mark.line, start[1] + 1), suggestion="use spaces")
     words = next((words for part, words in _WORDS.items() if part in problem), problem)
     return source.diagnostic("invalid-yaml", words, (mark.line, mark.column), (mark.line, mark.column + 1))

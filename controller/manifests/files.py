@@ -47,9 +47,10 @@ def load(paths: Sequence[Path], settings: LoadedSettings) -> Loaded:
     files = tuple(_find(paths, found))
     entries: list[Entry] = []
     for file in files:
-        parsed = parse_file(file)
-        found += parsed.diagnostics
-        for document in parsed.documents:
+        for document in parse_file(file):
+            if isinstance(document, Diagnostic):
+                found.append(document)
+                continue
             entry, diagnostics = read_customer(document, settings.settings, settings.origin)
             found += diagnostics
             entries += [entry] if entry else []

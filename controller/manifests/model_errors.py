@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from controller.domain.diagnostic import Diagnostic
+from controller.domain.diagnostic import RULES, Diagnostic
 from controller.manifests.documents import MAX_PROBLEMS, Document, join, parent
 from controller.manifests.plain_scalars import NotText, words_for
 
@@ -26,8 +26,9 @@ _LIMITS = {
     "less_than_equal": ("out-of-range", "must be at most {le}"),
     "string_too_long": ("too-long", "is longer than {max_length} characters"),
     "string_too_short": ("empty-text", "must have at least {min_length} characters"),
+    "string_empty": ("empty-text", "must not be empty"),
     "too_long": ("too-many", "has more than {max_length} entries"),
-    "too_short": ("too-few", "must have at least {min_length} entries"),
+    "too_short": ("too-few", "must not be empty"),
 }
 
 Loc = tuple[int | str, ...]
@@ -46,7 +47,7 @@ def explain(
             for violation in context["violations"]:
                 path = path_of((*error["loc"], *violation.loc))
                 yield document.diagnostic(path, violation.rule, f"{path} {violation.message}")
-        elif path_of(error["loc"]) not in said:
+        elif path_of(error["loc"]) not in said and not _is_echo(error["type"], error["input"]):
             yield _explain(document, model, error["type"], error["loc"], error["input"], error["msg"], context)
 
 
@@ -81,6 +82,11 @@ def shorten(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _is_echo(kind: str, value: Any) -> bool:
+    """pydantic counts only the good entries: a list of one bad entry is no empty list."""
+    return kind == "too_short" and len(value) > 0
+
+
 def _explain(
     document: Document,
     model: type[BaseModel],
@@ -93,22 +99,27 @@ def _explain(
     path = path_of(loc)
     on_key = loc[-1:] == ("[key]",)
     if kind == "extra_forbidden":
-        owner = model_at(model, loc[:-1])
-        known = [field.alias or name for name, field in owner.model_fields.items()] if owner else []
-        message, suggestion = f"{shorten(path)} is not a field", did_you_mean(str(loc[-1]), known)
+        owner, name = model_at(model, loc[:-1]), str(loc[-1])
+        suggestion = did_you_mean(name, _fields(owner)) if owner else ""
+        if not suggestion and (home := _home(model, name)):
+            suggestion = f"{shorten(name)} belongs in {home}"
+        message = f"{shorten(path)} is not a field"
         return document.diagnostic(path, "unknown-field", message, on_key=True, suggestion=suggestion)
     if kind == "missing":
         return document.diagnostic(parent(path), "missing-field", f"{path} is missing", on_key=True)
     if kind == "literal_error":
         message, suggestion = f"{path} must be {context['expected']}", _word(str(value), context["expected"])
         return document.diagnostic(path, "unknown-value", message, suggestion=suggestion)
+    if kind == "string_too_short" and not value:
+        kind = "string_empty"
     if kind in _LIMITS:
         rule, words = _LIMITS[kind]
         return document.diagnostic(path, rule, f"{path} {words.format(**context)}", on_key=on_key)
     if kind in _EXPECTED:
         return _wrong_type(document, path, kind, value)
-    suggestion = _quoted(document, path) if kind == "decimal" and not isinstance(value, str) else ""
-    return document.diagnostic(path, kind, f"{path} {message}", on_key=on_key, suggestion=suggestion)
+    suggestion = _quoted(document, path) if kind == "decimal" and isinstance(value, float) else ""
+    rule = kind if kind in RULES else "wrong-type"
+    return document.diagnostic(path, rule, f"{path} {message}", on_key=on_key, suggestion=suggestion)
 
 
 def _wrong_type(document: Document, path: str, kind: str, value: object) -> Diagnostic:
@@ -152,6 +163,22 @@ def _called(value: object) -> str:
 
 def _word(value: str, expected: str) -> str:
     return did_you_mean(value, re.findall("'([^']*)'", expected))
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _home(model: type[BaseModel], name: str, around: str = "") -> str:
+    """The first part of a document that has a field of this name."""
+    for python_name, field in model.model_fields.items():
+        inside = _model_in(field.annotation)
+        path = join(around, field.alias or python_name)
+        if inside and name in _fields(inside):
+            return path
+        if inside and (found := _home(inside, name, path)):
+            return found
+    return ""
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -15,6 +15,8 @@ from yaml.nodes import ScalarNode
 
 _KUBECTL_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+")
 _KUBECTL_BOOLEAN = {"y": True, "Y": True, "n": False, "N": False}
+_LONGEST_NUMBER = 64
+"""Digits beyond this are no amount of anything, and reading a million of them takes minutes."""
 _TAG = "tag:yaml.org,2002:"
 _CONSTRUCT = {
     f"{_TAG}int": SafeConstructor().construct_yaml_int,
@@ -44,6 +46,8 @@ def read_plain(text: str) -> PlainValue:
         return _as_kubectl(text)
     if tag == f"{_TAG}timestamp":
         return NotText(text, "a date")
+    if len(text) > _LONGEST_NUMBER:
+        return NotText(text, "a number")
     try:
         return _CONSTRUCT[tag](ScalarNode(tag, text))
     except (KeyError, ValueError, OverflowError):
@@ -74,6 +78,6 @@ def _tag(text: str) -> str:
 
 
 def _as_kubectl(text: str) -> PlainValue:
-    if _KUBECTL_NUMBER.fullmatch(text):
+    if len(text) <= _LONGEST_NUMBER and _KUBECTL_NUMBER.fullmatch(text):
         return int(text, 8) if text.startswith("0o") else float(text)
     return _KUBECTL_BOOLEAN.get(text, text)

@@ -80,12 +80,14 @@ def _read(path: Path | None) -> tuple[Document, tuple[Diagnostic, ...]]:
     nothing = Document({}, Source(str(path or "")))
     if path is None:
         return nothing, ()
-    parsed = parse_file(path)
-    if not parsed.documents:
-        return nothing, tuple(found for found in parsed.diagnostics if found.rule != "empty-file")
-    document, *others = parsed.documents
+    parsed = tuple(parse_file(path))
+    problems = tuple(found for found in parsed if isinstance(found, Diagnostic) and found.rule != "empty-file")
+    documents = [found for found in parsed if isinstance(found, Document)]
+    if not documents:
+        return nothing, problems
+    document, *others = documents
     surplus = (other.diagnostic("", "multiple-documents", "the settings are one document") for other in others)
-    return document, (*parsed.diagnostics, *document.problems, *surplus)
+    return document, (*problems, *document.problems, *surplus)
 
 
 def _overlay(document: Document, outside: Sequence[_Outside]) -> _Overlaid:
@@ -118,8 +120,8 @@ def _from_flags(overrides: Mapping[str, object]) -> Iterator[_Outside]:
 
 def _read_value(name: str, text: str) -> object:
     """What the YAML in a variable says: a number, true, [50, 80]; the text itself where it is not YAML."""
-    documents = parse(name, text.encode("utf-8", "surrogateescape")).documents
-    return documents[0].data if documents else text
+    read = next(parse(name, text.encode("utf-8", "surrogateescape")))
+    return read.data if isinstance(read, Document) else text
 
 
 def _holds_text(path: str) -> bool:
