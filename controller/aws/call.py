@@ -42,7 +42,8 @@ PASSING = frozenset(
 
 CREDENTIALS = frozenset(
     {
-        "ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "InvalidClientTokenId", "InvalidAccessKeyId",
+        "ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "InvalidClientTokenId",
+        "InvalidAccessKeyId",
         "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure",
         "InvalidToken", "TokenRefreshRequired", "IncompleteSignature", "MissingAuthenticationToken",
         "OptInRequired",
