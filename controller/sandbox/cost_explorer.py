@@ -51,8 +51,8 @@ class CostExplorer:
     Every account is standalone until `set_member`. Activating a key takes effect at once, also for past costs.
     """
 
-    page_size = 1000
-    """Groups per page of GetCostAndUsage; AWS documents no number."""
+    page_size: int
+    """Groups per page of GetCostAndUsage, 1000 unless a test sets it; AWS documents no number."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -71,6 +71,7 @@ class CostExplorer:
 
     def reset(self) -> None:
         with self._lock:
+            self.page_size = 1000
             self._items: list[LineItem] = []
             self._payers: dict[str, str] = {}
             self._keys: dict[str, dict[str, TagKey]] = {}
@@ -142,12 +143,13 @@ class CostExplorer:
         active = self.active_keys(call.account)
         rows = [row for p in periods for row in _grouped(p, _within(items, p), group_by, metrics, active)]
         rows, token = page(rows, self.page_size, _token_of(ask), "InvalidNextTokenException")
+        only_page = not token and not ask.get("NextPageToken")
         answer = {
             "GroupDefinitions": group_by,
             "ResultsByTime": [
                 self._result(p, {}, [group for period, group in rows if period == p])
                 for p in periods
-                if not token or any(period == p for period, _ in rows)
+                if only_page or any(period == p for period, _ in rows)
             ],
         }
         return {**answer, "NextPageToken": _token_for(ask, token)} if token else answer
