@@ -211,7 +211,7 @@ class _OnlyTags:
 
 
 def _bucket_entry(bucket: Bucket, detailed: bool) -> dict[str, str]:
-    entry = {"Name": bucket.name, "CreationDate": bucket.created}
+    entry = {"Name": bucket.name, "CreationDate": bucket.created.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
     detail = {"BucketRegion": bucket.region, "BucketArn": f"arn:aws:s3:::{bucket.name}"}
     return {**entry, **detail} if detailed else entry
 

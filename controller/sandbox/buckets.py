@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -32,7 +33,7 @@ class Bucket:
     name: str
     account: str
     region: str
-    created: str
+    created: datetime
 
 
 class Buckets:
@@ -115,4 +116,4 @@ _NEW = (BucketConfig(), BucketConfig())
 
 
 def _described(bucket: Any) -> Bucket:
-    return Bucket(bucket.name, bucket.account_id, bucket.region_name, bucket.creation_date_ISO8601)
+    return Bucket(bucket.name, bucket.account_id, bucket.region_name, bucket.creation_date)

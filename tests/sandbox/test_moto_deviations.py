@@ -17,7 +17,7 @@ from controller.sandbox.server import LocalServer
 from controller.sandbox.wire import Answer, AwsError, HttpRequest, error_answer
 from tests.sandbox.world import ACCOUNT, OTHER, alert, budget, email, make_bucket, rule, tag_set, with_subscribers
 
-Clients = Callable[[str], Any]
+Clients = Callable[..., Any]
 BUCKET = "one-bucket"
 
 
@@ -52,12 +52,13 @@ def pages_of_buckets(clients: Clients) -> int:
     return sum(len(page["Buckets"]) for page in paginator)
 
 
-def resources_not_asked_for(clients: Clients) -> int:
-    clients("s3control").tag_resource(
-        AccountId=ACCOUNT, ResourceArn=f"arn:aws:s3:::{BUCKET}", Tags=[{"Key": "a", "Value": "1"}]
+def tagged_in_the_west(clients: Clients) -> int:
+    """How many buckets us-west-2 shows when the only tagged one is in us-east-1."""
+    clients("s3", "us-east-1").create_bucket(Bucket="far-away")
+    clients("s3control", "us-east-1").tag_resource(
+        AccountId=ACCOUNT, ResourceArn="arn:aws:s3:::far-away", Tags=[{"Key": "a", "Value": "1"}]
     )
-    found = clients("resourcegroupstaggingapi").get_resources(ResourceARNList=["arn:aws:s3:::not-this-one"])
-    return len(found["ResourceTagMappingList"])
+    return len(clients("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"])
 
 
 def abac_round_trip(clients: Clients) -> Any:
@@ -83,7 +84,7 @@ ROWS: list[tuple[str, Callable[[Clients], Any], Any]] = [
         "NoSuchBucket",
     ),
     ("a list of buckets goes on", pages_of_buckets, 4),
-    ("only the ARNs asked for", resources_not_asked_for, 0),
+    ("a region shows its own buckets", tagged_in_the_west, 0),
     (
         "IA takes 30 days",
         lambda c: put_rules(c, rule(Transitions=[{"Days": 29, "StorageClass": "STANDARD_IA"}])),
@@ -187,8 +188,8 @@ def bare_moto(sandbox: Sandbox) -> Iterator[Clients]:
     server = LocalServer(0, answer)
     made: list[Any] = []
 
-    def client(service: str) -> Any:
-        made.append(local_client(service, "us-west-2", server.url, ("sandbox", "sandbox", None)))
+    def client(service: str, region: str = "us-west-2") -> Any:
+        made.append(local_client(service, region, server.url, ("sandbox", "sandbox", None)))
         return made[-1]
 
     yield client
