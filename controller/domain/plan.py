@@ -6,7 +6,7 @@ but not in the inventory: adopted. Equal states make no change at all.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -233,19 +233,17 @@ class _Planner:
             self.kept.append(Kept(key, parts))
 
 
-def _asked_for(applied: Applied[Any] | None, desired: Any) -> Any:
+def _asked_for(applied: Applied[Any] | None, desired: Any) -> Callable[[FieldChange], Because]:
     """Tells intent from drift: a field is intent when the manifest asks for something else than was applied last."""
-    if applied is None:
+    if applied is None or applied.state is None:
         return lambda _: "intent"
-    if applied.state == desired:
-        return lambda _: "drift"
-    news = {(c.path, c.after) for c in diff(comparable(applied.state), comparable(desired))}
-    removed = {(c.path, c.before) for c in diff(comparable(applied.state), comparable(desired)) if c.after is None}
+    asked = diff(comparable(applied.state), comparable(desired))
+    news = {(change.path, change.after) for change in asked if change.after is not None}
+    dropped = {(change.path, change.before) for change in asked if change.after is None}
 
     def because(change: FieldChange) -> Because:
-        intended = (
-            (change.path, change.after) in news if change.after is not None else (change.path, change.before) in removed
-        )
-        return "intent" if intended else "drift"
+        if change.after is None:
+            return "intent" if (change.path, change.before) in dropped else "drift"
+        return "intent" if (change.path, change.after) in news else "drift"
 
     return because
