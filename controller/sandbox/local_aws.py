@@ -22,7 +22,7 @@ from controller.sandbox.moto_backend import Moto, not_implemented
 from controller.sandbox.routes import Call, identify
 from controller.sandbox.server import LocalServer
 from controller.sandbox.tagging_api import TaggingApi
-from controller.sandbox.wire import Answer, AwsError, HttpRequest, error_answer, json_answer
+from controller.sandbox.wire import Answer, AwsError, HttpRequest, error_answer, json_answer, with_request_id
 
 ACCESS_KEY, SECRET_KEY = "sandbox", "sandbox"
 
@@ -158,17 +158,19 @@ class Sandbox:
     def _answer(self, http: HttpRequest) -> Answer | None:
         call = identify(http, self.moto.account_of)
         answer = self._with_faults(call)
+        status = answer.status if answer else 0
         with self._lock:
-            status = answer.status if answer else 0
             self._requests.append(
                 Request(call.service, call.operation, call.account, call.resource, call.writes, status)
             )
-        return answer
+            number = len(self._requests)
+        return with_request_id(answer, f"sandbox-{number}") if answer else None
 
     def _with_faults(self, call: Call) -> Answer | None:
         try:
             self._rates.check(call, self.limits.get(call.service))
         except AwsError as error:
+            time.sleep(self.latency)
             return error_answer(call.protocol, error)
         delay, fault = self.faults.meet(call)
         kind = fault.kind if fault else None

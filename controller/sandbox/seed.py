@@ -102,7 +102,7 @@ COSTS = (
     SeedCost(NOBODY, TAX, " 41.20  46.11  52.30  58.02  63.90  70.00"),
 )  # fmt: skip
 
-COST_CENTERS = {"cust_abc123": "CC-GENOMICS-001", "cust_beta01": "CC-BIO-002", "cust_gamma7": "CC-LABS-003"}
+COST_CENTERS = {"cust_abc123": "CC-GENOMICS-001", "cust_gamma7": "CC-GAMMA-042"}
 CUSTOMER_KEY, COST_CENTER_KEY = "daylily:customer_id", "daylily:cost_center"
 
 
@@ -183,7 +183,8 @@ def _by_day(first: date, amount: Decimal) -> Iterator[tuple[date, Decimal]]:
 
 
 def _line(cost: SeedCost, day: date, amount: Decimal) -> LineItem:
-    tags = {CUSTOMER_KEY: cost.customer, COST_CENTER_KEY: COST_CENTERS[cost.customer]} if cost.customer else {}
+    known = {CUSTOMER_KEY: cost.customer, COST_CENTER_KEY: COST_CENTERS.get(cost.customer, "")}
+    tags = {key: value for key, value in known.items() if value}
     quantity = (amount / Decimal(cost.sold.price)).quantize(Decimal("0.000001"))
     sold = cost.sold
     return LineItem(

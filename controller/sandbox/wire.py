@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from xml.sax.saxutils import escape
 
@@ -46,6 +46,14 @@ def json_answer(value: Mapping[str, Any]) -> Answer:
 def xml_answer(xml: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n{xml}'.encode()
     return Answer(200, (("Content-Type", "application/xml"), *headers), body)
+
+
+def with_request_id(answer: Answer, request_id: str) -> Answer:
+    """The answer with the id that botocore shows as ResponseMetadata.RequestId, unless it has one."""
+    if any(name.lower() in ("x-amzn-requestid", "x-amz-request-id") for name, _ in answer.headers):
+        return answer
+    ids = (("x-amzn-RequestId", request_id), ("x-amz-request-id", request_id))
+    return replace(answer, headers=(*answer.headers, *ids))
 
 
 def error_answer(protocol: Protocol, error: AwsError) -> Answer:

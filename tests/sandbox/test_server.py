@@ -90,6 +90,11 @@ def test_what_is_not_served_is_refused_at_once_and_in_the_services_protocol(
     assert time.monotonic() - begin < 1
 
 
+def test_every_answer_has_a_request_id(sandbox: Sandbox) -> None:
+    for service, ask in (("s3", "list_buckets"), ("ce", "list_cost_allocation_tags"), ("sts", "get_caller_identity")):
+        assert getattr(sandbox.client(service), ask)()["ResponseMetadata"]["RequestId"]
+
+
 def test_the_clock_moves_forward_when_told(sandbox: Sandbox) -> None:
     sandbox.advance(timedelta(hours=24))
     assert sandbox.now() == NOW + timedelta(hours=24)
