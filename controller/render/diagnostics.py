@@ -99,7 +99,8 @@ def _summary(diagnostics: Sequence[Diagnostic], files: int) -> str:
 def _command(found: Diagnostic) -> str:
     properties: dict[str, object] = {"file": found.file}
     if found.line:
-        properties |= {"line": found.line, "endLine": found.line, "col": found.column, "endColumn": found.end_column}
+        end = found.end_column or found.column
+        properties |= {"line": found.line, "endLine": found.line, "col": found.column, "endColumn": end}
     properties["title"] = found.rule
     written = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     return f"::{found.severity} {written}::{_data(_clean(_sentence(found)))}"
@@ -110,7 +111,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(_clean(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _record(found: Diagnostic) -> dict[str, Any]:
