@@ -24,8 +24,8 @@ from controller.render.phrases import (
     what_to_do,
 )
 from controller.render.safe_text import padded, visible, width
+from controller.render.shared_failures import Shared, Sign, sign, unread_of
 from controller.render.tally import Tally, releases, tally
-from controller.render.unread import Shared, Sign, shared_failures, sign
 
 SOURCE_COLUMN = 88
 """Where `file:line` stands; after a longer text it follows two spaces behind."""
@@ -39,7 +39,7 @@ def render(plan: FleetPlan, *, verbose: bool = False, prune: bool = False) -> Pa
 
     `verbose` cuts no list and no value and names what is in sync; `prune` counts the orphans' part as to be done.
     """
-    shared = shared_failures([*plan.plans, *(orphan.plan for orphan in plan.orphans)])
+    shared = unread_of(plan)
     writer = _Writer(verbose, shared)
     blocks = [writer.owner(one) for one in plan.plans]
     blocks += [writer.orphan(orphan) for orphan in plan.orphans]

@@ -71,7 +71,8 @@ class Tally:
             (self.changed, f"{self.changed:,} of {count(self.customers, 'customer')}"),
             (self.prune and self.orphans, count(self.orphans, "orphan")),
         ]
-        return " and ".join(text for number, text in where if number)
+        *most, last = [text for number, text in where if number]
+        return f"{', '.join(most)} and {last}" if most else last
 
     def _clauses(self) -> str:
         said = [
