@@ -32,10 +32,10 @@ def comparable(state: Any | None) -> Plain:
 
 
 @cache
-def _adapter(state_type: type[Any]) -> TypeAdapter[Any]:
+def _adapter(state_type: Any) -> TypeAdapter[Any]:
     return TypeAdapter(state_type)
 
 
 @cache
-def _compared(state_type: type[Any]) -> tuple[str, ...]:
+def _compared(state_type: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(state_type) if field.compare)

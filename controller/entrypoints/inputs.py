@@ -13,7 +13,7 @@ from controller.errors import InvalidInput
 from controller.fleet import Desired
 from controller.manifests.files import Loaded, load
 from controller.manifests.settings_file import LoadedSettings, load_settings
-from controller.render import diagnostics as render
+from controller.render.diagnostics import FORMATS, render_text
 
 DEFAULT_PATHS = (Path("customers"),)
 DEFAULT_SETTINGS = Path("config/billing_config.yaml")
@@ -35,7 +35,7 @@ def read_settings(path: Path | None, overrides: Mapping[str, object]) -> LoadedS
     """The settings, valid. Raises InvalidInput after telling every error."""
     settings = _settings(path, overrides)
     if not settings.is_valid:
-        say(render.text(settings.diagnostics))
+        say(render_text(settings.diagnostics))
         raise InvalidInput("the settings are not valid")
     return settings
 
@@ -47,7 +47,7 @@ def read(
     settings = read_settings(settings_path, overrides)
     manifests = load(paths or DEFAULT_PATHS, settings)
     if manifests.diagnostics:
-        say(render.text(manifests.diagnostics))
+        say(render_text(manifests.diagnostics, manifests.files))
     if not manifests.complete and not keep_going:
         raise InvalidInput("nothing was done: there are invalid manifests (--keep-going goes on with the valid ones)")
     if not manifests.complete and not manifests.customers:
@@ -60,8 +60,7 @@ def validate(paths: Sequence[Path], settings: Path | None, form: str) -> int:
     loaded_settings = _settings(settings, {})
     manifests = load(paths or DEFAULT_PATHS, loaded_settings)
     found: tuple[Diagnostic, ...] = (*loaded_settings.diagnostics, *manifests.diagnostics)
-    printers = {"text": render.text, "github": render.github, "json": render.json}
-    if text := printers[form](found):
+    if text := FORMATS[form](found, manifests.files):
         write(text)
     if any(diagnostic.is_error for diagnostic in found):
         return exit_codes.INVALID

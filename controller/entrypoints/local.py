@@ -48,6 +48,9 @@ def demo(paths: Sequence[Path]) -> int:
         _step("The plan finds each of them", ["--plan", "--detailed-exitcode", *files], 2)
         _step("Apply puts them back, and nothing else", ["--apply", "--yes", *files], 0)
         _step("Plan again", ["--plan", "--detailed-exitcode", *files], 0)
+        _title("AWS counts the month's spend, as it does three times a day")
+        local.budgets.refresh()
+        _step("Nothing to do, but the spend is written back", ["--apply", "--yes", *files], 0)
         _step("What was written back", ["status"], 0)
     _title("That was it. Next: README.md, or `reconcile sandbox` to try your own manifests")
     return exit_codes.OK

@@ -35,18 +35,19 @@ def plan(*, form: str, detailed_exitcode: bool, verbose: bool, prune: bool, **op
 def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **options: Any) -> int:
     """Plans, checks, asks, applies and tells. Writes statuses even where nothing changes in AWS, if they say new."""
     run = _make_plan(verbose=verbose, quiet=quiet, **options)
-    if form == "text":
+    changes = has_changes(run.plan, prune=prune)
+    if form == "text" and (changes or run.plan.orphans):
         _show_plan(run.plan, form, verbose=verbose, prune=prune)
     _guard(run, prune=prune)
-    if has_changes(run.plan, prune=prune):
+    if changes:
         _confirm(yes=yes)
     with terminal.stoppable() as stopped, terminal.progress(quiet=quiet) as tell:
         results = run.house.fleet.apply(run.plan, prune=prune, stop=stopped, progress=tell)
         interrupted = stopped()
     if form == "json":
-        terminal.write(result_document.to_json(results, run.plan))
+        terminal.write(result_document.to_json(run.plan, results, interrupted=interrupted))
     else:
-        terminal.show(result_text.render(results, verbose=verbose))
+        terminal.show(result_text.render(run.plan, results, verbose=verbose))
     _show_calls(run.house, verbose=verbose)
     return exit_codes.INTERRUPTED if interrupted else _apply_exit_code(results, run.given)
 
@@ -82,9 +83,9 @@ def _make_plan(
 
 def _show_plan(fleet_plan: FleetPlan, form: str, *, verbose: bool, prune: bool) -> None:
     if form == "json":
-        terminal.write(plan_document.to_json(fleet_plan))
+        terminal.write(plan_document.to_json(fleet_plan, prune=prune))
     elif form == "markdown":
-        terminal.write(plan_markdown.render(fleet_plan))
+        terminal.write(plan_markdown.render(fleet_plan, prune=prune))
     else:
         terminal.show(plan_text.render(fleet_plan, verbose=verbose, prune=prune))
 
@@ -95,7 +96,7 @@ def _show_calls(house: House, *, verbose: bool) -> None:
         for name, count in count_calls(house.doors):
             terminal.say(f"{count:>7}  {name}")
     if paid:
-        terminal.say(f"{paid} paid calls to Cost Explorer: ${paid / 100:.2f}")
+        terminal.say(f"Paid calls to Cost Explorer: {paid}, ${paid / 100:.2f}")
 
 
 def _guard(run: _Run, *, prune: bool) -> None:

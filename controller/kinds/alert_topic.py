@@ -20,9 +20,9 @@ SID = "daylily-allow-budgets-to-publish"
 
 @dataclass(frozen=True, slots=True)
 class AlertTopic:
-    """Our statement in the topic's policy, as canonical JSON."""
+    """Our statement in the topic's policy, in canonical form: no lists of one."""
 
-    statement: str
+    statement: Mapping[str, Any]
 
 
 class AlertTopics(Kind[Account, AlertTopic]):
@@ -47,41 +47,41 @@ class AlertTopics(Kind[Account, AlertTopic]):
 
     def put(self, name: str, desired: AlertTopic, observed: AlertTopic | None) -> None:
         """CreateTopic by name only: with other attributes it fails on a topic that exists."""
-        statements = self._statements(name)
-        if statements is None:
+        policy = self._policy(name)
+        if policy is None:
             self._aws.call("sns", "create_topic", region=_region(name), about=name, Name=name.rpartition(":")[2])
-            statements = self._statements(name) or []
-        others = [one for one in statements if one.get("Sid") != SID]
-        self._set_policy(name, [*others, json.loads(desired.statement)])
+            policy = self._policy(name) or {}
+        ours, others = _split(policy)
+        if [_canonical(one) for one in ours] != [desired.statement]:
+            self._set_policy(name, policy, [*others, dict(desired.statement)])
 
     def delete(self, name: str, observed: AlertTopic) -> None:
-        statements = self._statements(name) or []
-        others = [one for one in statements if one.get("Sid") != SID]
-        if others != statements:
-            self._set_policy(name, others)
+        policy = self._policy(name) or {}
+        ours, others = _split(policy)
+        if ours:
+            self._set_policy(name, policy, others)
 
     def source(self, owner: Account, name: str, path: Path) -> str:
         return "alerts.topic_name"
 
     def _look(self, arn: str) -> Observation[AlertTopic]:
-        statements = self._statements(arn) or []
-        others = tuple(sorted(f"statement {one.get('Sid', '(no Sid)')}" for one in statements if one.get("Sid") != SID))
-        ours = [one for one in statements if one.get("Sid") == SID]
-        return Present(AlertTopic(_canonical(ours[0])), others) if ours else Absent(others)
+        ours, others = _split(self._policy(arn) or {})
+        kept = tuple(sorted(f"statement {one.get('Sid', '(no Sid)')}" for one in others))
+        return Present(AlertTopic(_canonical(ours[0])), kept) if ours else Absent(kept)
 
-    def _statements(self, arn: str) -> list[dict[str, Any]] | None:
-        """The statements of the topic's policy, or None where there is no such topic."""
+    def _policy(self, arn: str) -> dict[str, Any] | None:
+        """The topic's policy, or None where there is no such topic."""
         try:
             answer = self._aws.call("sns", "get_topic_attributes", region=_region(arn), about=arn, TopicArn=arn)
         except PermanentFailure as failure:
             if failure.code in ("NotFound", "NotFoundException"):
                 return None
             raise
-        statements: list[dict[str, Any]] = json.loads(answer["Attributes"].get("Policy") or "{}").get("Statement", [])
-        return statements
+        policy: dict[str, Any] = json.loads(answer["Attributes"].get("Policy") or "{}")
+        return policy
 
-    def _set_policy(self, arn: str, statements: list[dict[str, Any]]) -> None:
-        policy = {"Version": "2012-10-17", "Id": "__default_policy_ID", "Statement": statements}
+    def _set_policy(self, arn: str, policy: Mapping[str, Any], statements: list[dict[str, Any]]) -> None:
+        """The policy with these statements. Its Version stays: another one would read others' statements anew."""
         self._aws.call(
             "sns",
             "set_topic_attributes",
@@ -89,8 +89,15 @@ class AlertTopics(Kind[Account, AlertTopic]):
             about=arn,
             TopicArn=arn,
             AttributeName="Policy",
-            AttributeValue=json.dumps(policy),
+            AttributeValue=json.dumps({"Version": "2012-10-17"} | dict(policy) | {"Statement": statements}),
         )
+
+
+def _split(policy: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Our statement and those of others. A policy of one statement may have it without a list."""
+    found = policy.get("Statement", [])
+    statements = [found] if isinstance(found, dict) else found
+    return [one for one in statements if one.get("Sid") == SID], [one for one in statements if one.get("Sid") != SID]
 
 
 def _statement(owner: Account) -> dict[str, Any]:
@@ -108,16 +115,12 @@ def _statement(owner: Account) -> dict[str, Any]:
     }
 
 
-def _canonical(statement: Mapping[str, Any]) -> str:
-    """AWS gives a policy back re-serialised; single values may come as lists of one."""
-    return json.dumps(_unlisted(statement), sort_keys=True)
-
-
-def _unlisted(value: Any) -> Any:
+def _canonical(value: Any) -> Any:
+    """AWS gives a policy back re-serialised: single values may come as lists of one."""
     if isinstance(value, list):
-        return _unlisted(value[0]) if len(value) == 1 else sorted(map(str, value))
+        return _canonical(value[0]) if len(value) == 1 else sorted(map(str, value))
     if isinstance(value, dict):
-        return {key: _unlisted(inner) for key, inner in value.items()}
+        return {key: _canonical(inner) for key, inner in value.items()}
     return value
 
 

@@ -211,7 +211,7 @@ def _expiry_notes(before: Mapping[str, Rule], after: Mapping[str, Rule]) -> list
         covered = [
             old.expiration_days
             for old in before.values()
-            if old.expiration_days is not None and old.enabled and not old.extra and rule.prefix.startswith(old.prefix)
+            if old.expiration_days is not None and old.extra is None and rule.prefix.startswith(old.prefix)
         ]
         where = f"everything under {rule.prefix!r}" if rule.prefix else "every object of the bucket"
         if not covered:

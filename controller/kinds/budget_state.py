@@ -9,9 +9,6 @@ from typing import Any
 from controller.domain.customer import Alert, Customer
 from controller.kinds.budget_alerts import alert_key
 
-PLAIN = "monthly cost"
-"""The form of every budget of ours: a fixed monthly limit on cost, filtered in the classic way."""
-
 UNIT = "USD"
 """AWS counts cost in US dollars, whatever currency a customer is billed in."""
 
@@ -38,7 +35,8 @@ COST_TYPES = {
 class BudgetState:
     """A budget and its alerts, each with its subscribers.
 
-    `form` says in words where a budget is of another type than ours. `actual` and `forecast` are the month's spend by
+    `limit` has two decimals at least. `form` says in words where a budget is not a monthly one on cost, with a fixed limit
+    and a classic filter. `actual` and `forecast` are the month's spend by
     AWS, None where it has not said; `period` is the budget's own TimePeriod, echoed when it is updated.
     """
 
@@ -46,7 +44,7 @@ class BudgetState:
     unit: str
     filters: Mapping[str, tuple[str, ...]]
     alerts: Mapping[str, tuple[str, ...]]
-    form: str = PLAIN
+    form: str | None = None
     cost_types: Mapping[str, bool] = field(default_factory=dict)
     actual: Decimal | None = field(default=None, compare=False)
     forecast: Decimal | None = field(default=None, compare=False)
@@ -76,7 +74,7 @@ def wanted_state(owner: Customer, topic_arn: str) -> BudgetState | None:
         return None
     alerts = {alert_key(a.type, a.at_percent): _subscribers(a, topic_arn) for a in owner.budget.alerts}
     return BudgetState(
-        limit=owner.budget.monthly_limit,
+        limit=_cents(owner.budget.monthly_limit),
         unit=UNIT,
         filters={"TagKeyValue": (f"user:daylily:customer_id${owner.customer_id}",)},
         alerts={key: subscribers for key, subscribers in alerts.items() if subscribers},
@@ -89,7 +87,7 @@ def parse_budget(raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]], 
     spend = {} if _zeroed(raw, now) else raw.get("CalculatedSpend", {})
     types = raw.get("CostTypes", {})
     return BudgetState(
-        limit=Decimal(limit.get("Amount", "0")),
+        limit=_cents(Decimal(limit.get("Amount", "0"))),
         unit=limit.get("Unit", ""),
         filters={key: tuple(sorted(values)) for key, values in raw.get("CostFilters", {}).items()},
         alerts=alerts,
@@ -106,16 +104,16 @@ def _subscribers(alert: Alert, topic_arn: str) -> tuple[str, ...]:
     return tuple(sorted([*(f"email:{address}" for address in alert.emails), *topic]))
 
 
-def _form(raw: Mapping[str, Any]) -> str:
+def _form(raw: Mapping[str, Any]) -> str | None:
     """AWS describes a classic filter also as an expression, so only an expression without a filter is another form."""
-    form = f"{raw.get('TimeUnit', '?')} {raw.get('BudgetType', '?')}".lower()
-    if raw.get("PlannedBudgetLimits"):
-        form += ", planned limits"
-    if raw.get("AutoAdjustData"):
-        form += ", limit adjusted by AWS"
-    if raw.get("FilterExpression") and not raw.get("CostFilters"):
-        form += ", filter expression"
-    return form
+    type_ = f"{raw.get('TimeUnit', '?')} {raw.get('BudgetType', '?')}".lower()
+    words = {
+        type_: type_ != "monthly cost",
+        "planned limits": bool(raw.get("PlannedBudgetLimits")),
+        "limit adjusted by AWS": bool(raw.get("AutoAdjustData")),
+        "filter expression": bool(raw.get("FilterExpression")) and not raw.get("CostFilters"),
+    }
+    return ", ".join(word for word, holds in words.items() if holds) or None
 
 
 def _zeroed(raw: Mapping[str, Any], now: datetime) -> bool:
@@ -126,6 +124,12 @@ def _zeroed(raw: Mapping[str, Any], now: datetime) -> bool:
     updated = raw.get("LastUpdatedTime")
     actual = _amount(raw.get("CalculatedSpend", {}).get("ActualSpend"))
     return not actual and updated is not None and now - updated < COUNTED_AFTER
+
+
+def _cents(amount: Decimal) -> Decimal:
+    """1000 and 1000.0 as 1000.00; more decimals stay."""
+    cents = amount.quantize(Decimal("0.01"))
+    return cents if cents == amount else amount.normalize()
 
 
 def _amount(spend: Mapping[str, str] | None) -> Decimal | None:

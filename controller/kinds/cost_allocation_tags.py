@@ -60,7 +60,8 @@ class CostAllocationTags(Kind[Account, ActiveTag]):
         return known | {name: self._observation(statuses.get(name)) for name in unknown}
 
     def put(self, name: str, desired: ActiveTag, observed: ActiveTag | None) -> None:
-        self._set(name, desired.status)
+        if desired != observed:
+            self._set(name, desired.status)
 
     def delete(self, name: str, observed: ActiveTag) -> None:
         self._set(name, "Inactive")

@@ -80,13 +80,15 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         return observed
 
     def put(self, name: str, desired: CustomerRecord, observed: CustomerRecord | None) -> None:
-        wanted, there = _attributes(desired), _attributes(observed) if observed else {}
-        changed = {key: value for key, value in wanted.items() if there.get(key) != value}
-        removed = [key for key in there if key not in wanted] + ["closed_at"]
-        self._update(name, changed, removed, once={"created_at": _timestamp(self._clock())})
+        """All our attributes in one call: a closed record may hold some that are wanted no more."""
+        if desired == observed:
+            return
+        wanted = _attributes(desired)
+        removed = [key for key in SOURCES if key not in wanted] + ["closed_at"]
+        self._update(name, wanted, removed, once={"created_at": _timestamp(self._clock())})
 
     def delete(self, name: str, observed: CustomerRecord) -> None:
-        self._update(name, {"closed_at": _timestamp(self._clock())}, [], once={})
+        self._update(name, {}, [], once={"closed_at": _timestamp(self._clock())})
 
     def source(self, owner: Customer, name: str, path: Path) -> str:
         return SOURCES[path[0]]

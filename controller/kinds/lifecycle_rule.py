@@ -14,20 +14,20 @@ from typing import Any
 class Rule:
     """What happens to objects under `prefix`: `transitions` maps a storage class to an age in days.
 
-    `extra` is whatever a changed rule has beyond what we ever write, as JSON, so that it shows up as a difference.
+    `extra` is whatever a changed rule has beyond what we ever write, e.g. that it is disabled, as JSON, so that it shows
+    up as a difference.
     """
 
     prefix: str
     transitions: Mapping[str, int] = field(default_factory=dict)
     expiration_days: int | None = None
     abort_days: int | None = None
-    enabled: bool = True
-    extra: str = ""
+    extra: str | None = None
 
 
 def from_aws(rule: Mapping[str, Any]) -> Rule:
     """The canonical form of a rule as S3 returns it."""
-    rest = {key: value for key, value in rule.items() if key not in ("ID", "Status")}
+    rest = {key: value for key, value in rule.items() if key != "ID" and (key, value) != ("Status", "Enabled")}
     prefix = rest.pop("Prefix", "")
     where = dict(rest.pop("Filter", None) or {})
     prefix = where.pop("Prefix", prefix)
@@ -44,8 +44,7 @@ def from_aws(rule: Mapping[str, Any]) -> Rule:
         transitions=transitions,
         expiration_days=_only(rest, "Expiration", "Days"),
         abort_days=_only(rest, "AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
-        enabled=rule["Status"] == "Enabled",
-        extra=json.dumps(rest, sort_keys=True, default=str) if rest else "",
+        extra=json.dumps(rest, sort_keys=True, default=str) if rest else None,
     )
 
 
