@@ -8,27 +8,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import botocore.exceptions
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,
     CredentialRetrievalError,
     HTTPClientError,
+    NoAuthTokenError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
     TokenRetrievalError,
+    UnknownCredentialError,
 )
+from botocore.parsers import ResponseParserError
 
 from controller.errors import AccountFailure, Failure, PermanentFailure, TransientFailure
 
 THROTTLED = frozenset(
     {
-        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
-        "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException", "SlowDown",
+        "Throttling", "ThrottlingException", "Throttled", "ThrottledException", "EC2ThrottledException",
+        "RequestThrottled", "RequestThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
+        "LimitExceededException", "SlowDown",
         "ProvisionedThroughputExceededException", "BandwidthLimitExceeded", "PriorRequestNotComplete",
     }
 )  # fmt: skip
-"""`LimitExceededException` is Cost Explorer's word for throttling."""
+"""`LimitExceededException` is Cost Explorer's word for throttling, `Throttled` is that of SNS."""
 
 PASSING = frozenset(
     {
@@ -49,6 +56,19 @@ CREDENTIALS = frozenset(
         "OptInRequired",
     }
 )  # fmt: skip
+
+NO_LOGIN = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    TokenRetrievalError,
+    NoAuthTokenError,
+    UnknownCredentialError,
+    ProfileNotFound,
+    SSOError,
+    getattr(botocore.exceptions, "LoginError", SSOError),  # `aws login`, since botocore 1.41
+)
+"""What botocore raises before any request when it finds no credentials that it could use."""
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationErrorException"})
 
@@ -72,7 +92,7 @@ def attempt(
     for number in range(retry.attempts):
         try:
             return call()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             failure = translate(error, operation, resource)
             if not isinstance(failure, TransientFailure) or number + 1 == retry.attempts:
                 raise failure from error
@@ -80,16 +100,16 @@ def attempt(
     raise AssertionError("a retry policy allows at least one attempt")
 
 
-def translate(error: ClientError | BotoCoreError, operation: str, resource: str) -> Failure:
+def translate(error: ClientError | BotoCoreError | ResponseParserError, operation: str, resource: str) -> Failure:
     """The failure that an error of botocore means."""
     if isinstance(error, ClientError):
         return _from_answer(error, operation, resource)
     about = {"code": type(error).__name__, "operation": operation, "resource": resource}
-    if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | TokenRetrievalError):
+    if isinstance(error, NO_LOGIN):
         return AccountFailure(
             f"no usable AWS credentials: {error}", **about, advice="Log in, or set a profile or a role."
         )
-    if isinstance(error, ConnectionError | HTTPClientError):
+    if isinstance(error, ConnectionError | HTTPClientError | ResponseParserError):
         return TransientFailure(f"no answer from AWS: {error}", **about)
     return PermanentFailure(str(error), **about)
 
@@ -99,13 +119,15 @@ def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
     code, message = str(answer.get("Code", "Unknown")), str(answer.get("Message", "") or "no message")
     about = {"code": code, "operation": operation, "resource": resource}
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in THROTTLED:
+    if code in THROTTLED or status == 429:
         return TransientFailure(f"throttled by AWS ({code})", **about)
+    if code in PASSING:
+        return TransientFailure(f"{code}: {message}", **about)
     if error.operation_name == "AssumeRole":
         return AccountFailure(f"the role cannot be assumed, {code}: {message}", **about, advice="See its trust policy.")
     if code in CREDENTIALS:
         return AccountFailure(f"{code}: {message}", **about, advice="Renew the credentials of this account.")
-    if code in PASSING or (status >= 500 and code not in DENIED):
+    if status >= 500 and status != 501 and code not in DENIED:  # 501: there is no such operation, and will be none
         return TransientFailure(f"{code}: {message}", **about)
     if code in DENIED:
         return PermanentFailure(

@@ -14,8 +14,9 @@ import boto3
 import botocore.session
 from botocore.client import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from controller.aws.call import Retry, attempt
+from controller.aws.call import Retry, attempt, translate
 from controller.errors import AccountFailure, Failure
 
 T = TypeVar("T")
@@ -26,6 +27,13 @@ GLOBAL_REGION = "us-east-1"
 
 PAID = frozenset({"ce"})
 """Services whose every request costs money: Cost Explorer, $0.01 each."""
+
+
+ONE_ATTEMPT = Config(
+    retries={"mode": "standard", "total_max_attempts": 1},  # attempts are made in aws/call.py
+    connect_timeout=5,
+    read_timeout=30,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,11 @@ class Aws:
         retry: Retry | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._session = _session(region, role)
-        self.region: str = self._session.region_name or GLOBAL_REGION
+        try:
+            self._session = _session(region, role)
+            self.region: str = self._session.region_name or GLOBAL_REGION
+        except BotoCoreError as error:  # a profile that does not exist, half a pair of keys
+            raise translate(error, "", "") from error
         self.calls: Counter[str] = Counter()
         self._concurrency = concurrency
         self._retry = retry or Retry()
@@ -74,9 +85,9 @@ class Aws:
         if self._refused:
             raise self._refused
         name = f"{service}:{_camel(operation)}"
-        method = getattr(self._client(service, region or self.region), operation)
 
         def once() -> dict[str, Any]:
+            method = getattr(self._client(service, region or self.region), operation)
             with self._lock:
                 self.calls[name] += 1
             answer: dict[str, Any] = method(**parameters)
@@ -123,12 +134,11 @@ class Aws:
 
     def _make_client(self, service: str, region: str) -> Any:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": 1},  # attempts are made in aws/call.py
-            max_pool_connections=self._concurrency,
-            connect_timeout=5,
-            read_timeout=30,
-            s3={"addressing_style": "path"} if endpoint else None,
+        config = ONE_ATTEMPT.merge(
+            Config(
+                max_pool_connections=self._concurrency,
+                s3={"addressing_style": "path"} if endpoint else None,
+            )
         )
         client = self._session.client(service, region_name=region, config=config)
         if endpoint and service == "s3control":
@@ -150,9 +160,12 @@ def _session(region: str | None, role: Role | None) -> boto3.Session:
     core = botocore.session.get_session()
     if role:
         region = region or core.get_config_variable("region") or GLOBAL_REGION
+        base = core.get_credentials()
+        if base is None:
+            raise NoCredentialsError
         extra = {"RoleSessionName": role.session_name} | ({"ExternalId": role.external_id} if role.external_id else {})
         fetcher = AssumeRoleCredentialFetcher(
-            partial(core.create_client, region_name=region), core.get_credentials(), role.arn, extra_args=extra
+            partial(core.create_client, region_name=region, config=ONE_ATTEMPT), base, role.arn, extra_args=extra
         )
         core = botocore.session.get_session()
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
