@@ -130,9 +130,14 @@ def _actions(changes: Sequence[Change]) -> dict[Action, int]:
 
 
 def _trusted(plan: FleetPlan) -> list[datetime]:
-    return [
-        synced.verified_at
-        for one in plan.plans
-        for synced in one.in_sync
-        if synced.verified_at and synced.verified_at < plan.made_at
-    ]
+    """When the facts were read that no call of this run confirmed: their time is the one in the inventory."""
+    found = []
+    for one in plan.plans:
+        case = plan.cases.get(one.owner.id)
+        for synced in one.in_sync:
+            if synced.verified_at is None:
+                continue
+            applied = case.applied.get(synced.key) if case else None
+            if synced.verified_at <= applied.verified_at if applied else synced.verified_at < plan.made_at:
+                found.append(synced.verified_at)
+    return found

@@ -16,6 +16,7 @@ from controller.domain.resource import Key
 from controller.domain.status import Condition, Entry, Figures, Status, Wait
 from controller.errors import AccountFailure, PermanentFailure, TransientFailure
 from controller.fleet import FleetPlan, Orphan, Result
+from controller.reconcile import Case
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden"
@@ -52,8 +53,10 @@ def budget(customer_id: str) -> Key:
     return Key(BUDGET, f"daylily-{customer_id}-monthly")
 
 
-def fleet_plan(plans: Iterable[Plan], orphans: Sequence[Orphan] = (), elsewhere: int = 0) -> FleetPlan:
-    return FleetPlan(tuple(plans), tuple(orphans), elsewhere, "prod", NOW, {})
+def fleet_plan(
+    plans: Iterable[Plan], orphans: Sequence[Orphan] = (), elsewhere: int = 0, cases: Iterable[Case] = ()
+) -> FleetPlan:
+    return FleetPlan(tuple(plans), tuple(orphans), elsewhere, "prod", NOW, {case.owner.id: case for case in cases})
 
 
 def in_sync(name: str, customer_id: str, verified_at: datetime | None = None) -> Plan:
