@@ -8,13 +8,14 @@ applied before.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from controller.domain.customer import Customer
 from controller.domain.kind import Kind, Note, Path
 from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
-from controller.errors import Failure, PermanentFailure, TransientFailure
+from controller.errors import Failure, PermanentFailure
 from controller.kinds.budget_alerts import alert_key, pair_moved, subscriber_steps, to_notification, to_subscriber
 from controller.kinds.budget_state import BudgetState, parse_budget, wanted_state
 from controller.kinds.budget_story import tell
@@ -25,8 +26,6 @@ PAGE = 1000
 
 FEW = 3
 """Up to so many budgets are asked for one by one; the whole account is paged through otherwise."""
-
-MAX_ALERTS = 10
 
 
 class Budgets(Kind[Customer, BudgetState]):
@@ -55,13 +54,21 @@ class Budgets(Kind[Customer, BudgetState]):
         }
 
     def put(self, name: str, desired: BudgetState, observed: BudgetState | None) -> None:
-        if observed is None:
-            self._create(name, desired)
-        else:
-            self._converge(name, desired, observed)
+        """Where AWS is not as observed, by a lost answer or another hand, it looks once more and goes on from there."""
+        try:
+            self._write(name, desired, observed)
+        except PermanentFailure as failure:
+            if failure.code not in ("DuplicateRecordException", "NotFoundException"):
+                raise
+            seen = self._seen(name, self._read_one(name), desired.alerts, observed.alerts if observed else {})
+            self._write(name, desired, seen.state if isinstance(seen, Present) else None)
 
     def delete(self, name: str, observed: BudgetState) -> None:
-        self._tolerating("NotFoundException", "delete_budget", name)
+        try:
+            self._call("delete_budget", name)
+        except PermanentFailure as failure:
+            if failure.code != "NotFoundException":
+                raise
 
     def source(self, owner: Customer, name: str, path: Path) -> str:
         if path[0] != "alerts" or owner.budget is None:
@@ -113,27 +120,40 @@ class Budgets(Kind[Customer, BudgetState]):
         }
 
     def _look(self, target: Target[BudgetState], raw: Mapping[str, Any] | Failure | None) -> Observation[BudgetState]:
+        """A budget that goes takes along what others added to it, so then nothing of it is kept."""
         if isinstance(raw, Failure):
             return Unreadable(raw)
-        if raw is None:
-            return Absent()
         wanted = target.desired.alerts if target.desired else {}
         applied = target.applied.state.alerts if target.applied and target.applied.state else {}
-        verified_at = self._verified_at(target)
+        seen = self._seen(target.name, raw, wanted, applied, self._verified_at(target))
+        return seen if target.desired or isinstance(seen, Absent) else replace(seen, kept=())
+
+    def _seen(
+        self,
+        name: str,
+        raw: Mapping[str, Any] | None,
+        wanted: Mapping[str, Sequence[str]],
+        known: Mapping[str, tuple[str, ...]],
+        verified_at: datetime | None = None,
+    ) -> Absent | Present[BudgetState]:
+        """Ours is what is wanted or known to be ours from before; `known` is not read again where it was verified."""
+        if raw is None:
+            return Absent()
         alerts: dict[str, tuple[str, ...]] = {}
-        kept: list[str] = []
+        others: list[str] = []
         for notification in raw["Notifications"]:
             key = alert_key(**_identity(notification))
-            if key not in wanted and key not in applied:
-                kept.append(f"alert {key}")
-            elif verified_at and key in applied:
-                alerts[key] = applied[key]
+            if key not in wanted and key not in known:
+                others.append(f"alert {key}")
+            elif verified_at and key in known:
+                alerts[key] = known[key]
             else:
-                there = self._subscribers(target.name, notification)
-                ours = {*wanted.get(key, ()), *applied.get(key, ())}
+                there = self._subscribers(name, notification)
+                ours = {*wanted.get(key, ()), *known.get(key, ())}
                 alerts[key] = tuple(one for one in there if one in ours)
-                kept += [f"{one} on alert {key}" for one in there if one not in ours]
-        return Present(parse_budget(raw, alerts, self._clock()), tuple(sorted(kept)), verified_at or self._clock())
+                others += [f"{one} on alert {key}" for one in there if one not in ours]
+        kept = tuple(sorted(others))
+        return Present(parse_budget(raw, alerts, self._clock(), kept), kept, verified_at or self._clock())
 
     def _verified_at(self, target: Target[BudgetState]) -> datetime | None:
         """Since when the subscribers are known, or None when they are to be read now.
@@ -165,32 +185,29 @@ class Budgets(Kind[Customer, BudgetState]):
 
     # Writing
 
+    def _write(self, name: str, desired: BudgetState, observed: BudgetState | None) -> None:
+        if observed is None:
+            self._create(name, desired)
+        else:
+            self._converge(name, desired, observed)
+
     def _create(self, name: str, desired: BudgetState) -> None:
-        """One atomic call. If the budget turns out to be there already, e.g. by a lost answer, it is converged."""
+        """One atomic call."""
         alerts = [
             {"Notification": to_notification(key), "Subscribers": [to_subscriber(one) for one in subscribers]}
             for key, subscribers in sorted(desired.alerts.items())
         ]
-        try:
-            self._aws.call(
-                "budgets",
-                "create_budget",
-                about=name,
-                AccountId=self._account.account_id,
-                Budget=desired.to_aws(name),
-                NotificationsWithSubscribers=alerts,
-            )
-        except PermanentFailure as failure:
-            if failure.code != "DuplicateRecordException":
-                raise
-            seen = self._look(Target(name, desired), self._read_one(name))
-            if not isinstance(seen, Present):
-                raise TransientFailure(
-                    "the budget was there and is gone again", operation=failure.operation, resource=name
-                ) from failure
-            self._converge(name, desired, seen.state)
+        self._aws.call(
+            "budgets",
+            "create_budget",
+            about=name,
+            AccountId=self._account.account_id,
+            Budget=desired.to_aws(name),
+            NotificationsWithSubscribers=alerts,
+        )
 
     def _converge(self, name: str, desired: BudgetState, observed: BudgetState) -> None:
+        """Alerts move, then go, then come: never more than AWS allows, also where others have some of them."""
         if not desired.same_budget(observed):
             self._aws.call(
                 "budgets",
@@ -205,48 +222,26 @@ class Budgets(Kind[Customer, BudgetState]):
                 "update_notification", name, OldNotification=to_notification(old), NewNotification=to_notification(new)
             )
             there[new] = there.pop(old)
-        surplus = sorted(there.keys() - desired.alerts.keys())
-        if len(there) + len(desired.alerts.keys() - there.keys()) > MAX_ALERTS:
-            self._remove_alerts(name, surplus)
-            surplus = []
+        for key in sorted(there.keys() - desired.alerts.keys()):
+            self._converge_subscribers(name, key, there[key], ())
         for key in sorted(desired.alerts):
             if key in there:
                 self._converge_subscribers(name, key, there[key], desired.alerts[key])
             else:
-                self._create_alert(name, key, desired.alerts[key])
-        self._remove_alerts(name, surplus)
-
-    def _create_alert(self, name: str, key: str, subscribers: Sequence[str]) -> None:
-        self._tolerating(
-            "DuplicateRecordException",
-            "create_notification",
-            name,
-            Notification=to_notification(key),
-            Subscribers=[to_subscriber(one) for one in subscribers],
-        )
-
-    def _remove_alerts(self, name: str, keys: Collection[str]) -> None:
-        for key in keys:
-            self._tolerating("NotFoundException", "delete_notification", name, Notification=to_notification(key))
+                subscribers = [to_subscriber(one) for one in desired.alerts[key]]
+                self._call("create_notification", name, Notification=to_notification(key), Subscribers=subscribers)
 
     def _converge_subscribers(self, name: str, key: str, there: Sequence[str], wanted: Sequence[str]) -> None:
+        """AWS removes an alert with its last subscriber, so an alert of ours that others listen to stays theirs."""
         notification = to_notification(key)
         for old, new in subscriber_steps(there, wanted):
             if old and new:
                 subscribers = {"OldSubscriber": to_subscriber(old), "NewSubscriber": to_subscriber(new)}
-                self._tolerating(
-                    "DuplicateRecordException", "update_subscriber", name, Notification=notification, **subscribers
-                )
+                self._call("update_subscriber", name, Notification=notification, **subscribers)
             elif new:
-                self._tolerating(
-                    "DuplicateRecordException", "create_subscriber", name,
-                    Notification=notification, Subscriber=to_subscriber(new),
-                )  # fmt: skip
+                self._call("create_subscriber", name, Notification=notification, Subscriber=to_subscriber(new))
             elif old:
-                self._tolerating(
-                    "NotFoundException", "delete_subscriber", name,
-                    Notification=notification, Subscriber=to_subscriber(old),
-                )  # fmt: skip
+                self._call("delete_subscriber", name, Notification=notification, Subscriber=to_subscriber(old))
 
     # Calling
 
@@ -254,14 +249,6 @@ class Budgets(Kind[Customer, BudgetState]):
         return self._aws.call(
             "budgets", operation, about=name, AccountId=self._account.account_id, BudgetName=name, **parameters
         )
-
-    def _tolerating(self, code: str, operation: str, name: str, **parameters: Any) -> None:
-        """A call whose refusal with this code means that it is so already."""
-        try:
-            self._call(operation, name, **parameters)
-        except PermanentFailure as failure:
-            if failure.code != code:
-                raise
 
     def _pages(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
         pages: list[dict[str, Any]] = []

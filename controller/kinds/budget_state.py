@@ -35,9 +35,10 @@ COST_TYPES = {
 class BudgetState:
     """A budget and its alerts, each with its subscribers.
 
-    `limit` has two decimals at least. `form` says in words where a budget is not a monthly one on cost, with a fixed limit
-    and a classic filter. `actual` and `forecast` are the month's spend by
-    AWS, None where it has not said; `period` is the budget's own TimePeriod, echoed when it is updated.
+    `limit` has two decimals at least. `form` says in words where a budget is not a monthly one on cost, with a fixed
+    limit and a classic filter. `actual` and `forecast` are the month's spend by AWS, None where it has not said;
+    `period` is the budget's own TimePeriod, echoed when it is updated; `others` are the alerts and subscribers that
+    others added, in words.
     """
 
     limit: Decimal
@@ -49,6 +50,7 @@ class BudgetState:
     actual: Decimal | None = field(default=None, compare=False)
     forecast: Decimal | None = field(default=None, compare=False)
     period: Mapping[str, datetime] | None = field(default=None, compare=False)
+    others: tuple[str, ...] = field(default=(), compare=False)
 
     def same_budget(self, other: "BudgetState") -> bool:
         """Whether UpdateBudget has nothing to do; alerts have calls of their own."""
@@ -81,8 +83,10 @@ def wanted_state(owner: Customer, topic_arn: str) -> BudgetState | None:
     )
 
 
-def parse_budget(raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]], now: datetime) -> BudgetState:
-    """The state of a budget as AWS describes it, with the alerts that are ours."""
+def parse_budget(
+    raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]], now: datetime, others: tuple[str, ...] = ()
+) -> BudgetState:
+    """The state of a budget as AWS describes it, with the alerts that are ours and the names of the others."""
     limit = raw.get("BudgetLimit", {})
     spend = {} if _zeroed(raw, now) else raw.get("CalculatedSpend", {})
     types = raw.get("CostTypes", {})
@@ -96,6 +100,7 @@ def parse_budget(raw: Mapping[str, Any], alerts: Mapping[str, tuple[str, ...]], 
         actual=_amount(spend.get("ActualSpend")),
         forecast=_amount(spend.get("ForecastedSpend")),
         period=raw.get("TimePeriod"),
+        others=others,
     )
 
 

@@ -15,14 +15,15 @@ def tell(observed: BudgetState | None, desired: BudgetState | None) -> Sequence[
     if desired is None:
         return _removal(observed)
     if desired.same_budget(observed):
-        return ()
+        return _alerts(observed, desired)
     notes = [*_share(observed, desired), *_alerts(observed, desired)]
     return [*notes, Note("AWS shows a spend of 0 after this change until it has counted anew, for up to 12 hours")]
 
 
 def _removal(observed: BudgetState) -> list[Note]:
     spend = "" if observed.actual is None else f"; spend this month: {_money(observed.actual, observed.unit)}"
-    return [Note(f"nobody is told about this customer's spend any more{spend}")]
+    also = [Note(f"goes with the budget, not ours: {one}") for one in observed.others]
+    return [Note(f"nobody is told about this customer's spend any more{spend}"), *also]
 
 
 def _share(observed: BudgetState, desired: BudgetState) -> list[Note]:
@@ -39,16 +40,17 @@ def _share(observed: BudgetState, desired: BudgetState) -> list[Note]:
 
 
 def _alerts(observed: BudgetState, desired: BudgetState) -> list[Note]:
-    """AWS sends an ACTUAL alert once a month, when spend first goes over it."""
-    if observed.actual is None or observed.limit == desired.limit:
+    """AWS sends an ACTUAL alert once a month, when spend first goes over it; so it does with an alert that is new."""
+    if observed.actual is None:
         return []
     notes = []
     for key in sorted(desired.alerts, key=lambda key: (key.split(" ")[0], percent(key))):
-        if not key.startswith("ACTUAL "):
+        known = key in observed.alerts
+        if not key.startswith("ACTUAL ") or (known and observed.limit == desired.limit):
             continue
         old, new = observed.limit * percent(key) / 100, desired.limit * percent(key) / 100
-        sent, over = key in observed.alerts and observed.actual > old, observed.actual > new
-        moved = f"{_money(old, observed.unit)} -> {_money(new, desired.unit)}"
+        sent, over = known and observed.actual > old, observed.actual > new
+        moved = f"{_money(old, observed.unit)} -> " * known + _money(new, desired.unit)
         if over and not sent:
             notes.append(Note(f"alert {key} fires at once: spend is over it ({moved})"))
         elif over:

@@ -14,8 +14,8 @@ from typing import Any
 class Rule:
     """What happens to objects under `prefix`: `transitions` maps a storage class to an age in days.
 
-    `extra` is whatever a changed rule has beyond what we ever write, e.g. that it is disabled, as JSON, so that it shows
-    up as a difference.
+    `extra` is whatever a changed rule has beyond what we ever write, e.g. that it is disabled, as JSON, so that it
+    shows up as a difference.
     """
 
     prefix: str
