@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.domain.customer import Customer, Origin, Place
@@ -66,6 +66,7 @@ hostile = st.text(
 ) | st.sampled_from(["``````", "<!--", "-->", "</details>", "@octocat", "| a | b |", "\n```\n", "![x](http://y)"])
 
 
+@settings(deadline=None)
 @given(hostile, hostile, hostile, hostile)
 def test_no_text_from_outside_breaks_out_of_its_place(name: str, key: str, value: str, note: str) -> None:
     text = plan_markdown.render(fleet_plan([_hostile_plan(name, key, value, note), in_sync("eta", "cust_eta")]))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.domain.status import Figures, Status
@@ -53,6 +53,7 @@ def test_the_used_share_is_rounded_down_and_unknown_where_a_figure_is(
     assert (f"{used}%" if used else " - ") in str(status_view.overview([one])).splitlines()[1]
 
 
+@settings(deadline=None)
 @given(st.decimals(0, 10**9, places=4), st.decimals("0.01", 10**9, places=2))
 def test_a_share_reads_100_only_when_the_limit_is_reached(actual: Decimal, limit: Decimal) -> None:
     used = status_document.Spending(limit=limit, actual=actual).used
@@ -89,6 +90,7 @@ def test_there_is_one_file_per_customer_and_none_leaves_its_folder() -> None:
     assert all(text.endswith("}\n") for text in files.values())
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=20))
 def test_no_text_from_outside_reaches_the_terminal_as_a_control(text: str) -> None:
     one = status(text, text, summary=text, last_error=text, commit=text)
