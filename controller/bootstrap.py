@@ -30,11 +30,14 @@ class House:
     """The doors to AWS, one for each set of credentials; they count their calls."""
 
 
-def build(settings: Settings, origin: Origin, *, commit: str = "", full: bool = False, clock: Clock = utc_now) -> House:
+def build(
+    settings: Settings, origin: Origin, *, commit: str = "", full: bool = False, clock: Clock | None = None
+) -> House:
     """The house for these settings. Asks AWS only who we are, and that only where the settings do not say.
 
     Raises AccountFailure where the credentials are missing or refused, or belong to another account than configured.
     """
+    clock = clock or utc_now
     home = home_door(settings)
     accounts = settings.accounts or (AccountSettings(name="default"),)
     sites: dict[str, Site] = {}

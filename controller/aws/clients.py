@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import boto3
@@ -15,6 +15,7 @@ import botocore.session
 from botocore.client import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.loaders import Loader, create_loader
 
 from controller.aws.call import Retry, attempt, translate
 from controller.errors import AccountFailure, Failure
@@ -157,7 +158,7 @@ def _without_account_in_host(request: Any, **_: Any) -> None:
 
 def _session(region: str | None, role: Role | None) -> boto3.Session:
     """A session on the ordinary credential chain, or on a role that botocore assumes at first use and renews."""
-    core = botocore.session.get_session()
+    core = _core_session()
     if role:
         region = region or core.get_config_variable("region") or GLOBAL_REGION
         base = core.get_credentials()
@@ -167,9 +168,21 @@ def _session(region: str | None, role: Role | None) -> boto3.Session:
         fetcher = AssumeRoleCredentialFetcher(
             partial(core.create_client, region_name=region, config=ONE_ATTEMPT), base, role.arn, extra_args=extra
         )
-        core = botocore.session.get_session()
+        core = _core_session()
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     return boto3.Session(botocore_session=core, region_name=region)
+
+
+def _core_session() -> botocore.session.Session:
+    """The service descriptions are megabytes of JSON: every session shares one copy."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _descriptions())
+    return core
+
+
+@cache
+def _descriptions() -> Loader:
+    return create_loader(botocore.session.get_session().get_config_variable("data_path"))
 
 
 def _camel(operation: str) -> str:

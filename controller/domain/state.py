@@ -11,11 +11,11 @@ from controller.domain.diff import Plain
 
 def dump(state: Any) -> dict[str, Any]:
     """All of a state as plain JSON, for storing it."""
-    plain: dict[str, Any] = _adapter(type(state)).dump_python(state, mode="json")
+    plain: dict[str, Any] = _adapter(state.__class__).dump_python(state, mode="json")
     return plain
 
 
-def load(state_type: type[Any], plain: Plain) -> Any | None:
+def load(state_type: Any, plain: Plain) -> Any | None:
     """The state that was dumped, or None where it does not fit: written by another version of the kind."""
     try:
         return _adapter(state_type).validate_python(plain)
@@ -28,7 +28,7 @@ def comparable(state: Any | None) -> Plain:
     if state is None:
         return {}
     plain = dump(state)
-    return {name: plain[name] for name in _compared(type(state))}
+    return {name: plain[name] for name in _compared(state.__class__)}
 
 
 @cache

@@ -153,7 +153,11 @@ class Budgets(Kind[Customer, BudgetState]):
                 alerts[key] = tuple(one for one in there if one in ours)
                 others += [f"{one} on alert {key}" for one in there if one not in ours]
         kept = tuple(sorted(others))
-        return Present(parse_budget(raw, alerts, self._clock(), kept), kept, verified_at or self._clock())
+        return Present(parse_budget(raw, alerts, self._clock(), kept), kept, verified_at or self._read_at())
+
+    def _read_at(self) -> datetime | None:
+        """When subscribers were read, if that is to be remembered: where they are read every time it is not."""
+        return self._clock() if self._trust else None
 
     def _verified_at(self, target: Target[BudgetState]) -> datetime | None:
         """Since when the subscribers are known, or None when they are to be read now.

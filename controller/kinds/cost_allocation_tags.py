@@ -77,7 +77,8 @@ class CostAllocationTags(Kind[Account, ActiveTag]):
     def _observation(self, status: str | None) -> Observation[ActiveTag]:
         if status is None:
             return Waiting("billing has not seen this tag key yet; it does up to 24 h after the first resource has it")
-        return Present(ActiveTag(), verified_at=self._clock()) if status == "Active" else Absent()
+        read_at = self._clock() if self._trust else None  # read every time: nothing to remember
+        return Present(ActiveTag(), verified_at=read_at) if status == "Active" else Absent()
 
     def _statuses(self, keys: Sequence[str]) -> dict[str, str] | Failure:
         statuses: dict[str, str] = {}
