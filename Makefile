@@ -28,7 +28,7 @@ lint: $(VENV)/installed  ## style and types
 	$(BIN)/mypy
 
 schemas: $(VENV)/installed  ## generate schemas/ from the code
-	$(BIN)/python -m controller.manifests.schema schemas
+	$(BIN)/python -m controller.generated schemas
 
 clean:           ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -89,17 +89,21 @@ class FleetPlan:
     def digest(self) -> str:
         """Identifies what an apply would do; stable over re-runs."""
         digests = [plan.digest for plan in self.plans] + [orphan.plan.digest for orphan in self.orphans]
-        return hashlib.sha256(" ".join([self.controller_id, *digests]).encode()).hexdigest()
+        return hashlib.sha256(" ".join([self.controller_id, *sorted(digests)]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an apply did for one owner. `unsaved`: the status could not be written."""
+    """What an apply did for one owner.
+
+    `unsaved`: the status could not be written. `released`: an orphan was let go of. `stopped`: the run ended first.
+    """
 
     plan: Plan
     outcomes: tuple[Outcome, ...] = ()
     unsaved: Failure | None = None
     released: bool = False
+    stopped: bool = False
 
     @property
     def failed(self) -> bool:
@@ -107,7 +111,7 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        return not self.failed and all(o.tried for o in self.outcomes)
+        return not self.failed and not self.stopped and all(o.tried for o in self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +265,7 @@ class Fleet:
     ) -> tuple[Result, Status | None]:
         case = fleet_plan.cases[plan.owner.id]
         if stop():
-            return Result(plan, tuple(Outcome(change, tried=False) for change in plan.pending)), case.status
+            return _stopped(plan), case.status
         kinds = self._site(plan.owner).kinds_of(plan.owner)
         outcomes = reconcile.apply(plan, kinds, stop)
         this = Pass(self._clock(), self._options.controller_id, self._options.commit, conditions)
@@ -271,9 +275,10 @@ class Fleet:
     def _prune_one(self, fleet_plan: FleetPlan, orphan: Orphan, stop: Stop) -> Result:
         """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
         if stop():
-            return Result(orphan.plan)
+            return _stopped(orphan.plan)
         if orphan.status.deletion_policy == "Retain":
-            return Result(replace(orphan.plan, changes=()), unsaved=self._forget(orphan.status), released=True)
+            unsaved = self._forget(orphan.status)
+            return Result(replace(orphan.plan, changes=()), unsaved=unsaved, released=unsaved is None)
         case = fleet_plan.cases[orphan.plan.owner.id]
         kinds = self._site(orphan.plan.owner).kinds_of(orphan.plan.owner)
         outcomes = reconcile.apply(orphan.plan, kinds, stop)
@@ -297,6 +302,10 @@ class Fleet:
         except Failure as failure:
             return failure
         return None
+
+
+def _stopped(plan: Plan) -> Result:
+    return Result(plan, tuple(Outcome(change, tried=False) for change in plan.pending), stopped=True)
 
 
 def _claims(cases: Iterable[Case], statuses: Mapping[str, Status]) -> Mapping[Key, set[str]]:

@@ -14,7 +14,7 @@ from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, Plan, Rules, build_plan
 from controller.domain.resource import Applied, Key, Observation, Target, Unreadable
 from controller.domain.status import Pass, Status, applied_states, next_status
-from controller.errors import AccountFailure, Failure, TransientFailure
+from controller.errors import AccountFailure, Failure
 
 Stop = Callable[[], bool]
 """Asked before every change: True ends the run after the calls in flight."""
@@ -68,7 +68,7 @@ def apply(plan: Plan, kinds: Sequence[AnyKind], stop: Stop = lambda: False) -> t
     outcomes: list[Outcome] = []
     for change in plan.pending:
         if stop() or any(isinstance(o.failure, AccountFailure) for o in outcomes):
-            outcomes.append(Outcome(change, TransientFailure("not begun: the run ended before"), tried=False))
+            outcomes.append(Outcome(change, tried=False))
         else:
             outcomes.append(_carry_out(change, by_name[change.key.kind]))
     return tuple(outcomes)

@@ -25,8 +25,12 @@ def _console(*, stderr: bool) -> Console:
 
 
 def show(what: RenderableType) -> None:
-    """Data, to stdout."""
-    _console(stderr=False).print(what)
+    """Data for a person, to stdout: in colour on a terminal, as it stands elsewhere."""
+    console = _console(stderr=False)
+    if console.color_system:
+        console.print(what)
+    else:
+        write(str(what))
 
 
 def write(text: str) -> None:

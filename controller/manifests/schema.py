@@ -1,9 +1,6 @@
-"""The files in schemas/: `python -m controller.manifests.schema DIR` writes them, nobody edits them."""
+"""The JSON schemas of manifests and settings, from the models themselves."""
 
 import json
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,20 +21,6 @@ def customer_schema() -> str:
 def settings_schema() -> str:
     """JSON schema of the settings."""
     return _written("settings.schema.json", Settings, GenerateJsonSchema)
-
-
-GENERATED: dict[str, Callable[[], str]] = {
-    "customer.schema.json": customer_schema,
-    "settings.schema.json": settings_schema,
-}
-"""Every generated file by name, with what makes its text. Deterministic, so that a test can compare."""
-
-
-def write(folder: Path) -> None:
-    """Write all generated files into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, generate in GENERATED.items():
-        (folder / name).write_text(generate(), encoding="utf-8")
 
 
 class _WithoutNull(GenerateJsonSchema):
@@ -65,7 +48,3 @@ def _without_titles(schema: Any) -> Any:
         kept = {key: value for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
         return {key: _without_titles(value) for key, value in kept.items()}
     return [_without_titles(item) for item in schema] if isinstance(schema, list) else schema
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "schemas"))

@@ -1,0 +1,28 @@
+"""The files in schemas/: `python -m controller.generated DIR` writes them (`make schemas`), nobody edits them."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from controller.kinds.iam_policy import iam_policy
+from controller.manifests.schema import customer_schema, settings_schema
+from controller.render import plan_document
+
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "customer.schema.json": customer_schema,
+    "settings.schema.json": settings_schema,
+    "plan.schema.json": plan_document.schema,
+    "iam-policy.json": iam_policy,
+}
+"""Every generated file by name, with what makes its text. Deterministic, so that a test can compare."""
+
+
+def write(folder: Path) -> None:
+    """Writes all generated files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, generate in GENERATED.items():
+        (folder / name).write_text(generate(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "schemas"))

@@ -1,0 +1,32 @@
+"""The IAM policy that the tool needs, from what the kinds and the store declare.
+
+Three statements: what a plan needs, what an apply needs on top, and what `init --aws` needs once.
+"""
+
+import json
+
+from controller.kinds import KINDS
+from controller.store import statuses, tables
+
+READING = ("Get", "List", "Describe", "View", "Query", "BatchGet")
+"""How the actions begin that change nothing."""
+
+
+def iam_policy() -> str:
+    """The policy as JSON. Resources are open: narrow them to your buckets, tables and topic."""
+    used = {action for kind in KINDS for action in kind.permissions} | statuses.PERMISSIONS
+    used |= {"sts:GetCallerIdentity"}
+    reading = {action for action in used if action.partition(":")[2].startswith(READING)}
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            _statement("PlanReadsOnly", reading),
+            _statement("ApplyWrites", used - reading),
+            _statement("InitMakesTables", set(tables.PERMISSIONS)),
+        ],
+    }
+    return json.dumps(policy, indent=2) + "\n"
+
+
+def _statement(sid: str, actions: set[str]) -> dict[str, object]:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": "*"}
