@@ -27,6 +27,8 @@ TRANSITION, EXPIRATION, CLEANUP = "daylily-TransitionToIA", "daylily-DeleteOldLo
 SEED_IDS = frozenset({"TransitionToIA", "DeleteOldLogs", "CleanupIncomplete"})
 """IDs that the seed document wrote before there was a namespace."""
 
+REWRITTEN = "same effect, rewritten from Prefix to Filter: S3 refuses a mix"
+
 SEED_PREFIXES = {TRANSITION: "results/", EXPIRATION: "logs/"}
 """The prefix whose rule has the plain ID; a rule's ID follows its prefix, so a reordered manifest changes nothing."""
 
@@ -92,7 +94,7 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
             notes.append(Note(f"{', '.join(seed)}: our rules from before, replaced by the ones named {PREFIX}*"))
         if observed and observed.legacy:
             ids = ", ".join(observed.legacy)
-            notes.append(Note(f"{ids}: not ours, same effect, rewritten from Prefix to Filter: S3 refuses a mix"))
+            notes.append(Note(f"{ids}: not ours, {REWRITTEN}"))
         return notes
 
     def _look(self, target: Target[BucketRules]) -> Observation[BucketRules]:
@@ -102,9 +104,10 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
         except PermanentFailure as failure:
             return bucket.missing(failure, wanted=target.desired is not None)
         foreign = tuple(sorted(str(rule.get("ID", "(no ID)")) for rule in document.foreign))
-        if not document.ours:
-            return Absent(foreign)
         legacy = tuple(sorted(str(rule.get("ID", "(no ID)")) for rule in document.foreign if "Prefix" in rule))
+        if not document.ours:
+            touched = legacy if target.desired else ()
+            return Absent(tuple(f"{one}, {REWRITTEN}" if one in touched else one for one in foreign))
         return Present(BucketRules(document.ours, region, legacy), foreign)
 
     def _read(self, name: str, region: str) -> _Document:
