@@ -7,6 +7,7 @@ Alerts and subscribers that others added to the budget are kept: ours are those 
 applied before.
 """
 
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -168,7 +169,7 @@ class Budgets(Kind[Customer, BudgetState]):
         applied = target.applied
         if applied is None or applied.state is None or applied.state != target.desired:
             return None
-        share = sum(target.name.encode()) % 100 / 100
+        share = zlib.crc32(target.name.encode()) % 1000 / 1000
         due = applied.verified_at + self._trust * (0.5 + share / 2)
         return applied.verified_at if self._clock() < due else None
 
