@@ -206,8 +206,8 @@ def test_what_dynamodb_leaves_unprocessed_is_asked_for_again(sandbox: Sandbox) -
     assert [request.operation for request in sandbox.requests] == ["BatchGetItem"] * 2
 
 
-def test_a_missing_table_is_told_with_the_command_that_makes_it(local_environment: Sandbox) -> None:
-    life = Life(CustomerRecords(context(local_environment)))
+def test_a_missing_table_is_told_with_the_command_that_makes_it(life: Life, sandbox: Sandbox) -> None:
+    sandbox.client("dynamodb").delete_table(TableName=TABLE)
     seen = life.look(ACME)[ID]
     assert isinstance(seen, Unreadable)
     assert str(seen.failure).endswith("the table does not exist. Make it with: reconcile init --aws")
