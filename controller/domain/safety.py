@@ -10,16 +10,17 @@ from controller.domain.plan import Plan
 from controller.domain.settings import SafetySettings
 
 
-def refusals(plans: Sequence[Plan], limits: SafetySettings) -> tuple[str, ...]:
+def refusals(plans: Sequence[Plan], limits: SafetySettings, untouched: int = 0) -> tuple[str, ...]:
     """Why these plans must not be applied, each with the option that would allow it; empty: nothing against it.
 
-    Counted are keys in the inventory and keys that would be adopted with a difference.
+    Counted are keys in the inventory and keys that would be adopted with a difference. `untouched`: how many more keys
+    we answer for, outside of these plans.
     """
     changes = [change for plan in plans for change in plan.pending if change.writes]
     changed = sum(change.action in ("update", "adopt") for change in changes)
     removed = sum(change.action == "delete" for change in changes)
     adopted = sum(change.action == "adopt" for change in changes)
-    existing = adopted + sum(len(plan.in_sync) + len(plan.settling) + len(plan.unknown) for plan in plans)
+    existing = untouched + adopted + sum(len(plan.in_sync) + len(plan.settling) + len(plan.unknown) for plan in plans)
     existing += sum(change.action in ("update", "delete") for change in changes)
     if existing < limits.min_keys:
         return ()

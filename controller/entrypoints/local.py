@@ -20,6 +20,9 @@ from controller.store import tables
 LOCAL = {"RECONCILE_SETTLE_SECONDS": "0", "RECONCILE_VERIFY__SUBSCRIBERS_HOURS": "0"}
 """The local AWS answers at once and for free: nothing has to settle, and nothing is taken on trust."""
 
+COUNTS_EVERY = 5.0
+"""Seconds after which the local AWS counts spend anew; the real one does it three times a day."""
+
 
 def sandbox(port: int) -> int:
     """Serves until Ctrl-C or SIGTERM. Prints what to export, and nothing else, to stdout."""
@@ -30,7 +33,8 @@ def sandbox(port: int) -> int:
         stop = threading.Event()
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, lambda *_: stop.set())
-        stop.wait()
+        while not stop.wait(COUNTS_EVERY):
+            local.budgets.refresh()
     return exit_codes.OK
 
 

@@ -100,8 +100,10 @@ def _show_calls(house: House, *, verbose: bool) -> None:
 
 
 def _guard(run: _Run, *, prune: bool) -> None:
-    plans = [*run.plan.plans, *((orphan.plan for orphan in run.plan.orphans) if prune else ())]
-    found = refusals(plans, run.given.settings.settings.safety)
+    plans, untouched = [*run.plan.plans], sum(len(orphan.status.inventory) for orphan in run.plan.orphans)
+    if prune:
+        plans, untouched = [*plans, *(o.plan for o in run.plan.orphans if o.status.deletion_policy == "Delete")], 0
+    found = refusals(plans, run.given.settings.settings.safety, untouched)
     if found:
         raise Refused("nothing was done: " + "; ".join(found))
 

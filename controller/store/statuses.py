@@ -5,6 +5,7 @@ GetItem. The status itself is one JSON attribute; beside it stand the few that a
 """
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,7 +90,7 @@ class Statuses:
             )
         try:
             return _STATUS.validate_json(_document(item))
-        except (KeyError, ValidationError, OSError) as error:
+        except (KeyError, ValidationError, OSError, EOFError, zlib.error) as error:
             raise PermanentFailure(
                 f"the status of {owner} in the table {self._table} is not one that this tool wrote: {error}",
                 resource=self._table,

@@ -1,0 +1,158 @@
+"""The status store on the local DynamoDB: nothing is lost, nothing foreign is believed, nobody overwrites another."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from controller.aws.call import Retry
+from controller.aws.clients import Aws
+from controller.domain.settings import TableSettings
+from controller.domain.status import Condition, Entry, Figures, Status, Wait
+from controller.errors import PermanentFailure, TransientFailure
+from controller.sandbox import Fault, Sandbox
+from controller.store.statuses import Statuses
+from controller.store.tables import cloudformation, make
+
+NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+TABLE = "daylily-billing"
+
+STATUS = Status(
+    owner_id="cust_abc123",
+    name="acme-genomics",
+    account="default",
+    controller_id="default",
+    deletion_policy="Delete",
+    source="customers/acme.yaml",
+    generation="205f5d52a885",
+    commit="c0ffee",
+    summary="in sync",
+    conditions=(Condition("Ready", "True", "Reconciled", "4 resources match", NOW),),
+    inventory=(Entry("budget", "daylily-cust_abc123-monthly", {"limit": "500.00"}, NOW, NOW, None),),
+    waiting=(Wait("cost_allocation_tags", "daylily:cost_center", "not seen yet", NOW),),
+    figures=(Figures("budget", "daylily-cust_abc123-monthly", {"actual": "12.34"}, NOW),),
+    updated_at=NOW,
+)
+
+
+@pytest.fixture
+def aws(local_environment: Sandbox) -> Aws:
+    return Aws(retry=Retry(attempts=1))
+
+
+@pytest.fixture
+def statuses(aws: Aws) -> Statuses:
+    list(make(aws, TableSettings()))
+    return Statuses(aws, TABLE)
+
+
+def test_a_status_comes_back_as_it_was_written_one_version_on(statuses: Statuses) -> None:
+    statuses.save(STATUS)
+
+    assert statuses.load() == {"cust_abc123": replace(STATUS, version=1)}
+
+
+def test_hundreds_of_statuses_are_read_in_pages(statuses: Statuses) -> None:
+    big = replace(STATUS, last_error="x" * 8_000)
+    for number in range(200):
+        statuses.save(replace(big, owner_id=f"cust_{number:03}"))
+
+    assert len(statuses.load()) == 200
+
+
+def test_a_very_large_status_fits_into_an_item(statuses: Statuses) -> None:
+    entries = tuple(replace(STATUS.inventory[0], name=f"bucket-{number}") for number in range(3_000))
+
+    statuses.save(replace(STATUS, inventory=entries))
+
+    assert len(statuses.load()["cust_abc123"].inventory) == 3_000
+
+
+def test_a_second_writer_of_the_same_version_is_refused(statuses: Statuses) -> None:
+    statuses.save(STATUS)
+
+    with pytest.raises(TransientFailure, match="another run wrote this status"):
+        statuses.save(replace(STATUS, summary="mine"))
+
+    assert statuses.load()["cust_abc123"].summary == "in sync"
+
+
+def test_forgetting_may_be_repeated_but_not_over_a_newer_version(statuses: Statuses) -> None:
+    statuses.save(STATUS)
+
+    with pytest.raises(TransientFailure):
+        statuses.delete(STATUS)
+    statuses.delete(replace(STATUS, version=1))
+    statuses.delete(replace(STATUS, version=1))
+
+    assert statuses.load() == {}
+
+
+def put(sandbox: Sandbox, **changes: object) -> None:
+    item = {
+        "record": {"S": "status"},
+        "owner": {"S": "cust_abc123"},
+        "version": {"N": "1"},
+        "format": {"N": "1"},
+        "status": {"S": json.dumps({"some": "thing"})},
+    }
+    sandbox.client("dynamodb").put_item(TableName=TABLE, Item={**item, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format": {"N": "2"}}, "was written by a newer version of this tool"),
+        ({}, "is not one that this tool wrote"),
+        ({"status": {"S": "{not json"}}, "is not one that this tool wrote"),
+        ({"status": {"B": b"not gzip"}}, "is not one that this tool wrote"),
+        ({"status": {"N": "7"}}, "is not one that this tool wrote"),
+    ],
+)
+def test_an_item_that_is_not_ours_is_refused_by_name(
+    statuses: Statuses, sandbox: Sandbox, changes: dict[str, object], says: str
+) -> None:
+    put(sandbox, **changes)
+
+    with pytest.raises(PermanentFailure, match=says) as refused:
+        statuses.load()
+
+    assert "cust_abc123" in str(refused.value)
+
+
+def test_other_records_of_the_table_are_not_statuses(statuses: Statuses, sandbox: Sandbox) -> None:
+    put(sandbox, record={"S": "usage#2026-11"})
+
+    assert statuses.load() == {}
+
+
+def test_a_missing_table_names_the_command_that_makes_it(aws: Aws) -> None:
+    with pytest.raises(PermanentFailure, match="reconcile init --aws"):
+        Statuses(aws, TABLE).load()
+
+
+def test_throttling_that_does_not_end_is_a_transient_failure(statuses: Statuses, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("dynamodb", "Query", "throttle", times=None))
+
+    with pytest.raises(TransientFailure, match="throttled by AWS"):
+        statuses.load()
+
+
+def test_a_table_with_another_key_is_refused_and_left_alone(aws: Aws, sandbox: Sandbox) -> None:
+    sandbox.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+
+    with pytest.raises(PermanentFailure, match="exists with the key id"):
+        list(make(aws, TableSettings()))
+
+
+def test_the_template_keeps_the_tables_when_its_stack_goes() -> None:
+    text = cloudformation(TableSettings(customers="their-customers"))
+
+    assert text.count("DeletionPolicy: Retain") == 2
+    assert "TheirCustomersTable:" in text
