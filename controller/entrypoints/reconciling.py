@@ -39,8 +39,9 @@ def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **op
     if form == "text" and (changes or run.plan.orphans):
         _show_plan(run.plan, form, verbose=verbose, prune=prune)
     _guard(run, prune=prune)
-    if changes:
-        _confirm(yes=yes)
+    if changes and not _confirmed(yes=yes):
+        terminal.say("Nothing was applied.")
+        return exit_codes.ERROR
     with terminal.stoppable() as stopped, terminal.progress(quiet=quiet) as tell:
         results = run.house.fleet.apply(run.plan, prune=prune, stop=stopped, progress=tell)
         interrupted = stopped()
@@ -108,12 +109,12 @@ def _guard(run: _Run, *, prune: bool) -> None:
         raise Refused("nothing was done: " + "; ".join(found))
 
 
-def _confirm(*, yes: bool) -> None:
+def _confirmed(*, yes: bool) -> bool:
     if yes:
-        return
+        return True
     if not terminal.asks():
         raise click.UsageError("there is nobody to ask here: pass --yes to apply without being asked.")
-    click.confirm("Apply?", abort=True, err=True)
+    return click.confirm("Apply?", err=True)
 
 
 def _plan_exit_code(run: _Run, *, detailed: bool, prune: bool) -> int:
