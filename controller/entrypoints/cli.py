@@ -149,7 +149,7 @@ def demo(paths: tuple[Path, ...]) -> int:
     """Plan, apply, drift and heal on a local AWS; needs no account and leaves nothing behind."""
     from controller.entrypoints import local
 
-    return local.demo(paths)
+    return local.demo(paths, run)
 
 
 def run(arguments: list[str]) -> int:

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from controller.bootstrap import home_door
 from controller.domain.settings import Settings
-from controller.entrypoints import cli, exit_codes, inputs, terminal
+from controller.entrypoints import exit_codes, inputs, terminal
 from controller.errors import ReconcileError
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
@@ -38,24 +38,32 @@ def sandbox(port: int) -> int:
     return exit_codes.OK
 
 
-def demo(paths: Sequence[Path]) -> int:
-    """The main job from nothing to healed drift. Fails when a step does not do what it should."""
+def demo(paths: Sequence[Path], run: Callable[[list[str]], int]) -> int:
+    """The main job from nothing to healed drift, by the commands that `run` takes. Fails when a step does not do it."""
+
+    def step(why: str, arguments: list[str], expected: int) -> None:
+        _title(why)
+        terminal.say(Text(f"$ reconcile {' '.join(arguments)}", style="cyan"))
+        code = run(arguments)
+        if code != expected:
+            raise ReconcileError(f"the demo expected exit code {expected} and got {code}")
+
     files = [part for path in paths for part in ("-f", str(path))]
     with _seeded(0) as local, _environment({**local.environment(), **LOCAL}):
         _title(f"A local AWS on {local.url}: no account is needed, nothing leaves this machine")
-        _step("What would change? (exit code 2: something would)", ["--plan", "--detailed-exitcode", *files], 2)
-        _step("Make it so", ["--apply", "--yes", *files], 0)
-        _step("Plan again: AWS agrees with the manifests", ["--plan", "--detailed-exitcode", *files], 0)
+        step("What would change? (exit code 2: something would)", ["--plan", "--detailed-exitcode", *files], 2)
+        step("Make it so", ["--apply", "--yes", *files], 0)
+        step("Plan again: AWS agrees with the manifests", ["--plan", "--detailed-exitcode", *files], 0)
         _title("Someone changes things by hand")
         for told in _meddle(local, paths):
             terminal.say(f"  {told}")
-        _step("The plan finds each of them", ["--plan", "--detailed-exitcode", *files], 2)
-        _step("Apply puts them back, and nothing else", ["--apply", "--yes", *files], 0)
-        _step("Plan again", ["--plan", "--detailed-exitcode", *files], 0)
+        step("The plan finds each of them", ["--plan", "--detailed-exitcode", *files], 2)
+        step("Apply puts them back, and nothing else", ["--apply", "--yes", *files], 0)
+        step("Plan again", ["--plan", "--detailed-exitcode", *files], 0)
         _title("AWS counts the month's spend, as it does three times a day")
         local.budgets.refresh()
-        _step("Nothing to do, but the spend is written back", ["--apply", "--yes", *files], 0)
-        _step("What was written back", ["status"], 0)
+        step("Nothing to do, but the spend is written back", ["--apply", "--yes", *files], 0)
+        step("What was written back", ["status"], 0)
     _title("That was it. Next: README.md, or `reconcile sandbox` to try your own manifests")
     return exit_codes.OK
 
@@ -88,14 +96,6 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def _title(text: str) -> None:
     terminal.say(Text(f"\n{text}", style="bold"))
-
-
-def _step(why: str, arguments: list[str], expected: int) -> None:
-    _title(why)
-    terminal.say(Text(f"$ reconcile {' '.join(arguments)}", style="cyan"))
-    code = cli.run(["plan", "-q", *arguments[1:]] if arguments[0] == "--plan" else arguments)
-    if code != expected:
-        raise ReconcileError(f"the demo expected exit code {expected} and got {code}")
 
 
 def _meddle(local: Sandbox, paths: Sequence[Path]) -> Iterator[str]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from controller.domain.customer import Account
 from controller.domain.kind import Kind, Path
-from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
-from controller.errors import Failure, PermanentFailure
+from controller.domain.resource import Absent, Observation, Present, Target
+from controller.errors import PermanentFailure
 from controller.kinds.context import Context
+from controller.kinds.look import look_at_each
 
 SID = "daylily-allow-budgets-to-publish"
 
@@ -39,11 +40,7 @@ class AlertTopics(Kind[Account, AlertTopic]):
         return {owner.topic_arn: AlertTopic(_canonical(_statement(owner)))}
 
     def observe(self, targets: Collection[Target[AlertTopic]]) -> Mapping[str, Observation[AlertTopic]]:
-        looks = self._aws.each(lambda target: self._look(target.name), targets)
-        return {
-            target.name: Unreadable(look) if isinstance(look, Failure) else look
-            for target, look in zip(targets, looks, strict=True)
-        }
+        return look_at_each(self._aws, targets, lambda target: self._look(target.name))
 
     def put(self, name: str, desired: AlertTopic, observed: AlertTopic | None) -> None:
         """CreateTopic by name only: with other attributes it fails on a topic that exists."""

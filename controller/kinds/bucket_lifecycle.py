@@ -16,11 +16,12 @@ from typing import Any
 
 from controller.domain.customer import Customer, Expiration, Transition
 from controller.domain.kind import Kind, Note, Path
-from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
-from controller.errors import Failure, PermanentFailure
+from controller.domain.resource import Absent, Observation, Present, Target
+from controller.errors import PermanentFailure
 from controller.kinds import bucket
 from controller.kinds.context import Context
 from controller.kinds.lifecycle_rule import Rule, from_aws, to_aws
+from controller.kinds.look import look_at_each
 
 PREFIX = "daylily-"
 TRANSITION, EXPIRATION, CLEANUP = "daylily-TransitionToIA", "daylily-DeleteOldLogs", "daylily-CleanupIncomplete"
@@ -72,11 +73,7 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
         return {one.name: BucketRules(rules, one.region) for one in owner.buckets} if rules else {}
 
     def observe(self, targets: Collection[Target[BucketRules]]) -> Mapping[str, Observation[BucketRules]]:
-        looks = self._aws.each(self._look, targets)
-        return {
-            target.name: Unreadable(look) if isinstance(look, Failure) else look
-            for target, look in zip(targets, looks, strict=True)
-        }
+        return look_at_each(self._aws, targets, self._look)
 
     def put(self, name: str, desired: BucketRules, observed: BucketRules | None) -> None:
         self._replace(name, desired.region, desired.rules)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from controller.aws.call import DENIED
 from controller.domain.customer import Customer
 from controller.domain.kind import Kind, Path
-from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
+from controller.domain.resource import Absent, Observation, Present, Target
 from controller.domain.tag_alphabet import sanitise
-from controller.errors import Failure, PermanentFailure
+from controller.errors import PermanentFailure
 from controller.kinds import bucket
 from controller.kinds.context import Context
+from controller.kinds.look import look_at_each
 
 SERVICE = "daylily-worksets"
 
@@ -70,11 +71,7 @@ class BucketTagging(Kind[Customer, BucketTags]):
         return {one.name: BucketTags(tags, one.region) for one in owner.buckets}
 
     def observe(self, targets: Collection[Target[BucketTags]]) -> Mapping[str, Observation[BucketTags]]:
-        looks = self._aws.each(self._look, targets)
-        return {
-            target.name: Unreadable(look) if isinstance(look, Failure) else look
-            for target, look in zip(targets, looks, strict=True)
-        }
+        return look_at_each(self._aws, targets, self._look)
 
     def put(self, name: str, desired: BucketTags, observed: BucketTags | None) -> None:
         there = observed.tags if observed else {}

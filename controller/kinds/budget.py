@@ -21,6 +21,7 @@ from controller.kinds.budget_alerts import alert_key, pair_moved, subscriber_ste
 from controller.kinds.budget_state import BudgetState, parse_budget, wanted_state
 from controller.kinds.budget_story import tell
 from controller.kinds.context import Context
+from controller.kinds.look import look_at_each
 
 PAGE = 1000
 """Budgets in one page, the most that AWS answers."""
@@ -48,11 +49,7 @@ class Budgets(Kind[Customer, BudgetState]):
             found = dict(zip(names, self._aws.each(self._read_one, names), strict=True))
         else:
             found = {name: raw for name, raw in self._read_all().items() if name in names}
-        looks = self._aws.each(lambda target: self._look(target, found.get(target.name)), targets)
-        return {
-            target.name: Unreadable(look) if isinstance(look, Failure) else look
-            for target, look in zip(targets, looks, strict=True)
-        }
+        return look_at_each(self._aws, targets, lambda target: self._look(target, found.get(target.name)))
 
     def put(self, name: str, desired: BudgetState, observed: BudgetState | None) -> None:
         """Where AWS is not as observed, by a lost answer or another hand, it looks once more and goes on from there."""

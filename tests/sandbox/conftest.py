@@ -1,20 +1,14 @@
-"""One sandbox for the session, on a clock that stands still, and empty at the start of every test."""
-
-from collections.abc import Iterator
+"""The sandbox of all tests, on the day that these tests speak of."""
 
 import pytest
 
 from controller.sandbox import Sandbox
+from tests.fakes import Clock
 from tests.sandbox.world import NOW
 
 
-@pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(clock=lambda: NOW) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    return running
+def sandbox(running_sandbox: Sandbox, standing_clock: Clock) -> Sandbox:
+    standing_clock.now = NOW
+    running_sandbox.reset()
+    return running_sandbox

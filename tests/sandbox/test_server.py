@@ -26,7 +26,7 @@ def test_without_moto_it_says_what_to_install() -> None:
     assert "daylily-reconcile[sandbox]" in done.stderr
 
 
-def test_a_stopped_sandbox_leaves_no_thread_and_writes_nothing(running: Sandbox) -> None:
+def test_a_stopped_sandbox_leaves_no_thread_and_writes_nothing(running_sandbox: Sandbox) -> None:
     """In a process of its own: moto's state is one per process."""
     code = """
 import sys, threading
