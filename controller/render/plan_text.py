@@ -84,12 +84,9 @@ class _Writer:
 
     def _changes(self, plan: Plan, columns: int) -> Iterator[Line]:
         kept = {one.key: one.parts for one in plan.kept}
-        new = is_new(plan)
         for change in plan.changes:
-            grouped = (new or change.action == "delete") and not change.drift and not self.verbose
-            row = _change_row(change, columns)
-            source = _asked_at(change) if grouped else ""
-            yield row.at(SOURCE_COLUMN, (source, "dim")) if source else row
+            grouped = change.action == "delete" and not self.verbose
+            yield _change_row(change, columns)
             yield from _grouped(change.fields) if grouped else self._fields(change)
             yield from _notes(change)
             yield from self._kept(kept.get(change.key, ()))
@@ -147,17 +144,6 @@ def _kind_columns(plan: Plan) -> int:
     return max((width(visible(one.key.kind)) for part in parts for one in part), default=0)
 
 
-def _asked_at(change: Change) -> str:
-    """The first place in the manifest that asks for any of the change's fields."""
-    sources = [field.source for field in change.fields if field.source]
-    return min(sources, key=_by_line, default="")
-
-
-def _by_line(source: str) -> tuple[str, int]:
-    file, _, number = source.rpartition(":")
-    return (file, int(number) if number.isdecimal() else 0)
-
-
 def _row(symbol: str, word: str, key: Key, style: str, *more: tuple[str, str], columns: int = 0) -> Line:
     after = [part for text, hue in more for part in (("  ", ""), (text, hue))]
     return line("  ", (f"{symbol} {word:<7}", style), "  ", padded(key.kind, columns), "  ", (key.name, "bold"), *after)
@@ -189,10 +175,10 @@ def _field(field: PlannedField, name: str, *, verbose: bool) -> Line:
 
 
 def _grouped(fields: Iterable[PlannedField]) -> Iterator[Line]:
-    """The fields of a thing that comes or goes as a whole, several on a line."""
+    """The fields of a thing that goes as a whole, several on a line."""
     values: dict[str, list[str]] = {}
     for field in fields:
-        values.setdefault(field_name(field.path), []).append(shown(field.after or field.before or ""))
+        values.setdefault(field_name(field.path), []).append(shown(field.before or ""))
     row = ""
     for name, told in values.items():
         piece = f"{name} = {', '.join(told)}"
