@@ -35,13 +35,15 @@ class CostAllocationTags(Kind[Account, ActiveTag]):
     condition = "TagsActive"
 
     def __init__(self, context: Context) -> None:
-        self._aws, self._clock = context.aws, context.clock
+        self._aws, self._clock, self._payer = context.aws, context.clock, context.account.payer
         self._trust = context.trust(context.settings.verify.cost_allocation_tags_hours)
 
     def desired(self, owner: Account) -> Mapping[str, ActiveTag]:
         return {key: ActiveTag() for key in owner.tag_keys} if owner.payer else {}
 
     def observe(self, targets: Collection[Target[ActiveTag]]) -> Mapping[str, Observation[ActiveTag]]:
+        if not self._payer:  # keys that were activated from here are the payer's business now
+            return {target.name: Absent() for target in targets}
         now = self._clock()
         known: dict[str, Observation[ActiveTag]] = {
             target.name: Present(ActiveTag(), verified_at=target.applied.verified_at)

@@ -106,6 +106,13 @@ def test_an_account_that_is_no_payer_wants_nothing(life: Life) -> None:
     assert life.kind.desired(replace(OWN_ACCOUNT, payer=False)) == {}
 
 
+def test_an_account_that_stops_being_the_payer_lets_its_keys_go_without_a_call(sandbox: Sandbox) -> None:
+    member = CostAllocationTags(context(sandbox, account=replace(OWN_ACCOUNT, payer=False)))
+
+    assert look(member, Target(KEY, None, Applied(ActiveTag(), NOW, NOW))) == {KEY: Absent()}
+    assert sandbox.requests == ()
+
+
 def test_a_refusal_that_comes_with_http_200_is_a_failure(life: Life) -> None:
     with pytest.raises(PermanentFailure, match="Tag keys not found") as caught:
         life.put(ONE_KEY, observed={})
