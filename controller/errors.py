@@ -45,7 +45,9 @@ class Failure(ReconcileError):
     def __str__(self) -> str:
         what = f"{self.operation} on {self.resource}" if self.operation and self.resource else self.operation
         text = f"{what}: {self.message}" if what else self.message
-        return f"{text} {self.advice}" if self.advice else text
+        if not self.advice:
+            return text
+        return f"{text} {self.advice}" if text.endswith((".", "!", "?")) else f"{text}. {self.advice}"
 
 
 class TransientFailure(Failure):

@@ -103,6 +103,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "topic-account": "AWS Budgets publishes only to topics of the budget's own account.",
         # Warnings
         "sanitised-name": "The text holds characters that AWS refuses in tags; the tag gets a readable stand-in.",
+        "budget-in-dollars": "AWS counts cost in US dollars, and so are budgets, whatever a customer is billed in.",
         "status-ignored": "A status is written by the controller; in a manifest it is ignored.",
     }
 )

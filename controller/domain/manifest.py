@@ -172,7 +172,7 @@ class StorageSpec(_Part):
     """Where the customer's data lives, and what becomes of it."""
 
     quota_gib: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(default=None, alias="quotaGiB")
-    """Agreed storage in GiB; reported against, not enforced."""
+    """Agreed storage in GiB; not enforced."""
     buckets: Annotated[tuple[BucketSpec, ...], Field(strict=False, max_length=100)] = ()
     """The buckets of the customer, one or many."""
     lifecycle: LifecycleSpec | None = None
@@ -202,7 +202,7 @@ class AlertSpec(_Part):
     topic_arn: TopicArn | None = None
     """SNS topic, in the account of the budget. Left out: the account's topic."""
     pause_worksets: bool = False
-    """true: while spend is over this share, the customer may not submit new worksets."""
+    """true: over this share the customer is not meant to submit new worksets. AWS Budgets itself stops nothing."""
 
     @model_validator(mode="after")
     def _check(self) -> "AlertSpec":
@@ -216,7 +216,7 @@ class BudgetSpec(_Part):
     enabled: bool = True
     """false: no budget of ours, whatever else is written here."""
     monthly_limit: Money | None = None
-    """Limit of a month in the customer's currency: a whole number or a quoted decimal, "1000.50"."""
+    """Limit of a month in US dollars, as AWS counts cost: a whole number or a quoted decimal, "1000.50"."""
     alerts: Annotated[tuple[AlertSpec, ...], Field(strict=False, max_length=10)] | None = None
     """Alerts, at most 10. Left out: the ladder of the settings; []: none."""
 
@@ -282,11 +282,11 @@ class Metadata(_Part):
     namespace: Namespace | None = None
     """Kubernetes namespace; without a cluster it only tells apart documents of one name."""
     labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=64)] = Field(default_factory=dict)
-    """Labels, passed through."""
+    """Labels, carried along as they are."""
     annotations: Annotated[dict[LabelKey, Annotated[str, Field(max_length=262_144)]], Field(max_length=64)] = Field(
         default_factory=dict
     )
-    """Annotations, passed through."""
+    """Annotations, carried along as they are."""
 
     @model_validator(mode="before")
     @classmethod

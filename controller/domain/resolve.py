@@ -15,6 +15,7 @@ from controller.domain.customer import (
     Expiration,
     Lifecycle,
     Origin,
+    Place,
     Transition,
 )
 from controller.domain.manifest import AlertSpec, BudgetSpec, CustomerManifest, CustomerSpec, LifecycleSpec, StorageSpec
@@ -59,8 +60,9 @@ def resolve(manifest: CustomerManifest, settings: Settings, origin: Origin) -> C
 
 
 def lending(places: Origin, settings: Origin) -> Origin:
-    """The origin of a manifest whose defaults come from `settings`."""
-    return replace(places, borrowed=BORROWED, lender=settings)
+    """The origin of a manifest whose defaults come from `settings`; what no file says is a built-in default."""
+    unwritten = dict.fromkeys(("billing.budgets", "billing.lifecycle"), Place("built-in default", 0, 0))
+    return replace(places, borrowed=BORROWED, lender=Origin({**unwritten, **settings.places}))
 
 
 def _billing(spec: CustomerSpec) -> Billing:

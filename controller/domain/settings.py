@@ -112,7 +112,7 @@ class AccountSettings(_Part):
     external_id: Line | None = None
     """External id to assume the role with."""
     region: Region | None = None
-    """Region of its topic and tables. Left out: the region of the credentials."""
+    """Region of its topic. Left out: the region of the credentials."""
     payer: bool = True
     """false: a member account, whose cost allocation tags are managed by its payer account."""
 
@@ -123,7 +123,7 @@ class TableSettings(_Part):
     customers: TableName = "daylily-customers"
     """Customer records."""
     billing: TableName = "daylily-billing"
-    """Statuses and locks."""
+    """Statuses."""
     region: Region | None = None
     """Their region. null: the region of the credentials."""
 

@@ -44,7 +44,7 @@ _files = click.option(
     help="Manifest file or folder; may be repeated.  [default: customers]",
 )  # fmt: skip
 _settings = click.option(
-    "--settings", type=click.Path(path_type=Path), metavar="FILE",
+    "--settings", type=click.Path(path_type=Path), metavar="FILE", envvar="RECONCILE_SETTINGS",
     help="Settings.  [default: config/billing_config.yaml, if there is one]",
 )  # fmt: skip
 _controller = click.option("--controller-id", metavar="ID", help="Answer for the customers of this controller.")

@@ -1,4 +1,4 @@
-"""The exit codes, all of them; docs/reference.md has the same table."""
+"""The exit codes, all of them; docs/commands.md has the same table."""
 
 OK = 0
 ERROR = 1

@@ -26,7 +26,10 @@ COUNTS_EVERY = 5.0
 
 def sandbox(port: int) -> int:
     """Serves until Ctrl-C or SIGTERM. Prints what to export, and nothing else, to stdout."""
+    misleading = sorted(filter(_misleads, os.environ))
     with _seeded(port) as local:
+        for name in misleading:
+            terminal.write(f"unset {name}")
         for name, value in {**local.environment(), **LOCAL}.items():
             terminal.write(f"export {name}={value}")
         terminal.say(f"Local AWS on {local.url}, nothing leaves this machine. Ctrl-C stops it.")
@@ -49,7 +52,7 @@ def demo(paths: Sequence[Path], run: Callable[[list[str]], int]) -> int:
             raise ReconcileError(f"the demo expected exit code {expected} and got {code}")
 
     files = [part for path in paths for part in ("-f", str(path))]
-    with _seeded(0) as local, _environment({**local.environment(), **LOCAL}):
+    with _seeded(0) as local, _environment({**local.environment(), **LOCAL, "RECONCILE_SETTINGS": os.devnull}):
         _title(f"A local AWS on {local.url}: no account is needed, nothing leaves this machine")
         step("What would change? (exit code 2: something would)", ["--plan", "--detailed-exitcode", *files], 2)
         step("Make it so", ["--apply", "--yes", *files], 0)
@@ -71,7 +74,7 @@ def demo(paths: Sequence[Path], run: Callable[[list[str]], int]) -> int:
 @contextmanager
 def _seeded(port: int) -> Iterator[Sandbox]:
     """A sandbox with the example customers' buckets and costs, and with our tables."""
-    with Sandbox(port) as local:
+    with _environment({}), Sandbox(port) as local:
         seed(local)
         with _environment(local.environment()):
             settings = Settings()
@@ -82,16 +85,21 @@ def _seeded(port: int) -> Iterator[Sandbox]:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
+    """These variables, and no other that leads AWS or us somewhere else."""
+    before = dict(os.environ)
+    for name in filter(_misleads, before):
+        del os.environ[name]
     os.environ.update(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _misleads(name: str) -> bool:
+    """Variables that would take calls, credentials or settings from elsewhere than the local AWS."""
+    return name.upper().startswith(("AWS_", "RECONCILE_")) or name.upper().endswith("_PROXY")
 
 
 def _title(text: str) -> None:

@@ -28,6 +28,8 @@ def plan(*, form: str, detailed_exitcode: bool, verbose: bool, prune: bool, **op
     """Shows the plan. Exit 2 only where asked for, 5 where something could not be read."""
     run = _make_plan(verbose=verbose, **options)
     _show_plan(run.plan, form, verbose=verbose, prune=prune)
+    for refusal in _refusals(run, prune=prune):
+        terminal.say(f"An apply would be refused: {refusal}")
     _show_calls(run.house, verbose=verbose)
     return _plan_exit_code(run, detailed=detailed_exitcode, prune=prune)
 
@@ -38,7 +40,8 @@ def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **op
     changes = has_changes(run.plan, prune=prune)
     if form == "text" and (changes or run.plan.orphans):
         _show_plan(run.plan, form, verbose=verbose, prune=prune)
-    _guard(run, prune=prune)
+    if found := _refusals(run, prune=prune):
+        raise Refused("nothing was done: " + "; ".join(found))
     if changes and not _confirmed(yes=yes):
         terminal.say("Nothing was applied.")
         return exit_codes.ERROR
@@ -100,13 +103,12 @@ def _show_calls(house: House, *, verbose: bool) -> None:
         terminal.say(f"Paid calls to Cost Explorer: {paid}, ${paid / 100:.2f}")
 
 
-def _guard(run: _Run, *, prune: bool) -> None:
+def _refusals(run: _Run, *, prune: bool) -> tuple[str, ...]:
+    """Why the guard stops an apply of this plan; orphans count as removals only where they are pruned."""
     plans, untouched = [*run.plan.plans], sum(len(orphan.status.inventory) for orphan in run.plan.orphans)
     if prune:
         plans, untouched = [*plans, *(o.plan for o in run.plan.orphans if o.status.deletion_policy == "Delete")], 0
-    found = refusals(plans, run.given.settings.settings.safety, untouched)
-    if found:
-        raise Refused("nothing was done: " + "; ".join(found))
+    return refusals(plans, run.given.settings.settings.safety, untouched)
 
 
 def _confirmed(*, yes: bool) -> bool:

@@ -32,7 +32,8 @@ def _choose(statuses: Mapping[str, Status], customer: str) -> Status:
     by_name = {status.name: status for status in statuses.values()}
     found = statuses.get(customer) or by_name.get(customer)
     if found is None:
-        near = get_close_matches(customer, [*statuses, *by_name], n=1)
+        known = sorted({*statuses, *by_name})
+        near = [name for name in known if name.startswith(customer)] or get_close_matches(customer, known, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else " `reconcile status` lists those that have one."
         raise ReconcileError(f'no status of a customer "{customer}": was it applied?{hint}')
     return found

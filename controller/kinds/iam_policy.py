@@ -1,6 +1,7 @@
 """The IAM policy that the tool needs, from what the kinds and the store declare.
 
-Three statements: what a plan needs, what an apply needs on top, and what `init --aws` needs once.
+Statements of their own: what a plan needs, what an apply needs on top, what `init --aws` needs once, and what accounts
+with a `role_arn` need.
 """
 
 import json
@@ -23,6 +24,7 @@ def iam_policy() -> str:
             _statement("PlanReadsOnly", reading),
             _statement("ApplyWrites", used - reading),
             _statement("InitMakesTables", set(tables.PERMISSIONS)),
+            _statement("AssumeRolesOfOtherAccounts", {"sts:AssumeRole"}),
         ],
     }
     return json.dumps(policy, indent=2) + "\n"

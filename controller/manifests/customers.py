@@ -113,6 +113,9 @@ def _warnings(document: Document, manifest: CustomerManifest) -> Iterator[Diagno
         if text is not None and (tag := sanitise(text)) != text:
             words = f'{path} holds what AWS refuses in tags: {_SANITISED[path]} will be "{tag}"'
             yield document.diagnostic(path, "sanitised-name", words, severity="warning")
+    if spec.billing.currency != "USD" and spec.budget and spec.budget.monthly_limit is not None:
+        words = f"spec.budget.monthlyLimit is in US dollars, as AWS counts cost, not in {spec.billing.currency}"
+        yield document.diagnostic("spec.budget.monthlyLimit", "budget-in-dollars", words, severity="warning")
     if "status" in document.keys:
         words = "status is written by the controller and ignored in a manifest"
         yield document.diagnostic("status", "status-ignored", words, on_key=True, severity="warning")

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 Credentials = tuple[str, str, str | None]
@@ -24,6 +25,7 @@ def local_client(service: str, region: str, url: str, credentials: Credentials) 
             retries={"total_max_attempts": 1, "mode": "standard"},
             s3={"addressing_style": "path"},
             max_pool_connections=50,
+            proxies={},
         ),
     )
     if service == "s3control":
@@ -33,8 +35,9 @@ def local_client(service: str, region: str, url: str, credentials: Credentials) 
 
 @cache
 def _session() -> Any:
-    """One session for all clients: a new one reads botocore's data anew, 0.1 s each."""
-    return boto3.session.Session()
+    """One session for all clients: a new one reads botocore's data anew, 0.1 s each. No profile of the user's."""
+    no_profile: Any = {"profile": (None, [], None, None)}
+    return boto3.session.Session(botocore_session=botocore.session.Session(session_vars=no_profile))
 
 
 def _without_account_in_host(url: str) -> Any:

@@ -3,6 +3,7 @@
 request -> identify -> rate limit -> fault? -> our handler or moto -> record -> answer
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -100,13 +101,20 @@ class Sandbox:
         return self._server.url
 
     def environment(self) -> dict[str, str]:
-        """What any AWS SDK needs in its environment to talk to the sandbox."""
+        """What any AWS SDK needs in its environment to talk to the sandbox, and to nothing else.
+
+        Variables that are not to be set at all: AWS_PROFILE and AWS_ENDPOINT_URL_<SERVICE>.
+        """
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_DEFAULT_REGION": "us-west-2",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1",
         }
 
     def client(self, service: str, region: str = "us-west-2", account_id: str | None = None) -> Any:
