@@ -192,7 +192,7 @@ def test_a_missing_bucket_is_told_with_what_to_do(kind: BucketTagging) -> None:
     seen = Life(kind).look(lost)["acme-nowhere"]
     assert isinstance(seen, Unreadable)
     assert str(seen.failure) == (
-        "s3:GetBucketTagging on acme-nowhere: NoSuchBucket: The specified bucket does not exist"
+        "s3:GetBucketTagging on acme-nowhere: NoSuchBucket: The specified bucket does not exist."
         " Buckets are never created here: create it, or correct spec.storage.buckets."
     )
 

@@ -22,7 +22,8 @@ def test_the_settings_fit_the_schema() -> None:
 
 
 CROSS_FIELD = {
-    "alert-subscribers", "budget-in-dollars", "duplicate-alert", "duplicate-bucket-in-one", "duplicate-prefix", "duplicate-values",
+    "alert-subscribers", "budget-in-dollars", "duplicate-alert", "duplicate-bucket-in-one",
+    "duplicate-prefix", "duplicate-values",
     "expires-before-transition", "expires-with-transition", "glacier-too-early", "transition-of-nothing",
     "tag-alphabet", "duplicate-key", "sanitised-name", "status-ignored", "unknown-account", "bucket-names",
 }  # fmt: skip
