@@ -53,7 +53,8 @@ def build(
             tuple(kind(context) for kind in CUSTOMER_KINDS),
         )
     statuses = Statuses(home, settings.tables.billing)
-    options = Options(settings.controller_id, settings.concurrency, timedelta(seconds=settings.settle_seconds), commit)
+    settle = timedelta(seconds=settings.settle_seconds)
+    options = Options(settings.controller_id, settings.concurrency, settle, commit, settings.safety)
     return House(Fleet(sites, statuses, clock, options), statuses, tuple(doors))
 
 
@@ -83,12 +84,11 @@ def _account(one: AccountSettings, door: Aws, settings: Settings, origin: Origin
 
 def _account_id(one: AccountSettings, door: Aws) -> str:
     """From the settings where a role is assumed in it; otherwise the credentials' own, which must agree."""
-    if one.role_arn:
-        return one.id or one.role_arn.split(":")[4]
-    found = door.account_id()
+    found = one.role_arn.split(":")[4] if one.role_arn else door.account_id()
     if one.id and one.id != found:
+        whose = "the role_arn" if one.role_arn else "the credentials belong to the account"
         raise AccountFailure(
-            f"the credentials belong to the account {found}, but the settings say {one.id} for {one.name!r}",
+            f"{whose} {found}, but the settings say {one.id} for {one.name!r}",
             code="WrongAccount",
             advice="Use other credentials, or name a role_arn for this account.",
         )

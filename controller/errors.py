@@ -8,9 +8,15 @@
         `-- PermanentFailure   a person must act: a permission, a missing bucket, a wrong value
             `-- AccountFailure nothing in this account can work: its credentials are refused
 
-Failures are raised by adapters only (aws/call.py translates botocore's) and caught by the flow only, which turns
-them into outcomes.
+aws/call.py translates botocore's errors into failures; the flow turns a failure into an outcome or an unread key. What
+is no failure at all is a bug: `unexpected` makes it one, so that a bug in one kind does not stop the others.
 """
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+_log = logging.getLogger(__name__)
 
 
 class ReconcileError(Exception):
@@ -29,11 +35,18 @@ class Failure(ReconcileError):
     """One thing outside did not work.
 
     `code` is the service's own error code; `operation` reads `service:Operation`; `resource` names what it was
-    about; `advice` says what a person can do, or is empty.
+    about; `advice` says what a person can do, or is empty; `item` is the DynamoDB item that a condition met.
     """
 
     def __init__(
-        self, message: str, *, code: str = "", operation: str = "", resource: str = "", advice: str = ""
+        self,
+        message: str,
+        *,
+        code: str = "",
+        operation: str = "",
+        resource: str = "",
+        advice: str = "",
+        item: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -41,6 +54,7 @@ class Failure(ReconcileError):
         self.operation = operation
         self.resource = resource
         self.advice = advice
+        self.item = item
 
     def __str__(self) -> str:
         what = f"{self.operation} on {self.resource}" if self.operation and self.resource else self.operation
@@ -60,3 +74,14 @@ class PermanentFailure(Failure):
 
 class AccountFailure(PermanentFailure):
     """The account's credentials are missing, expired or refused: every call to it would fail alike."""
+
+
+def unexpected(error: Exception, resource: str) -> PermanentFailure:
+    """The failure that stands for a bug: told with its traceback, and kept to the one thing it happened to."""
+    _log.error("unexpected error with %s", resource, exc_info=error)
+    return PermanentFailure(
+        f"{type(error).__name__}: {error}",
+        code=type(error).__name__,
+        resource=resource,
+        advice="This is a bug in reconcile: please report it with the traceback above.",
+    )

@@ -1,11 +1,11 @@
-"""The main flow for all owners: look at everything in bulk, plan each one, apply in parallel, write what changed.
+"""The main flow for all owners: look at everything in bulk, plan each, guard, apply in parallel, write what changed.
 
 The CLI and every later front end call the same two methods, `Fleet.plan` and `Fleet.apply`.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,21 +15,26 @@ from controller import reconcile
 from controller.domain.customer import Account, Customer, Owner
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
-from controller.domain.plan import Plan, Rules, Unknown
+from controller.domain.plan import Plan, Rules
 from controller.domain.resource import Key, Observation
+from controller.domain.safety import refusals
+from controller.domain.settings import SafetySettings
 from controller.domain.status import Condition, Pass, Status
-from controller.errors import Failure, PermanentFailure
+from controller.errors import Failure, InvalidInput, PermanentFailure, Refused
 from controller.reconcile import Case, Stop
 
 Progress = Callable[[str, int, int], None]
 """Told after each step: what is being done, how many are done, of how many."""
 
+LOOKS_AT_ONCE = 32
+"""Bulk observations that run at the same time: one for each account and kind."""
+
 
 class Store(Protocol):
     """Where statuses are kept."""
 
-    def load(self) -> Mapping[str, Status]:
-        """All statuses, by owner id."""
+    def load(self) -> Mapping[str, Status | Failure]:
+        """All statuses by owner id, a Failure standing for one that cannot be read."""
         ...
 
     def save(self, status: Status) -> None:
@@ -65,17 +70,23 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A customer that we answer for and whose manifest is gone. `plan` is what a prune would do."""
+    """A customer that we answer for and whose manifest is gone. `plan` is what a prune by Delete would do."""
 
     status: Status
     plan: Plan
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether a prune leaves everything in AWS as it is, by the deletion policy as last applied."""
+        return self.status.deletion_policy == "Retain"
 
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
     """The plans of all owners: accounts first, then customers by id.
 
-    `elsewhere`: how many customers of this controller are declared outside the paths that were read.
+    `elsewhere`: how many customers of this controller are declared outside the paths that were read, or in accounts
+    that the settings no longer name.
     """
 
     plans: tuple[Plan, ...]
@@ -84,12 +95,28 @@ class FleetPlan:
     controller_id: str
     made_at: datetime
     cases: Mapping[str, Case] = field(repr=False)
+    limits: SafetySettings = field(default_factory=SafetySettings)
 
     @property
     def digest(self) -> str:
-        """Identifies what an apply would do; stable over re-runs."""
+        """Identifies what is planned; stable over re-runs."""
         digests = [plan.digest for plan in self.plans] + [orphan.plan.digest for orphan in self.orphans]
         return hashlib.sha256(" ".join([self.controller_id, *sorted(digests)]).encode()).hexdigest()
+
+    def has_changes(self, *, prune: bool = False) -> bool:
+        """Whether an apply would do anything beside refreshing statuses."""
+        return any(plan.to_apply for plan in self.plans) or (prune and bool(self.orphans))
+
+    def guard(self, *, prune: bool = False) -> None:
+        """Raises Refused where an apply would change or remove too much at once."""
+        if found := self.refusals(prune=prune):
+            raise Refused("nothing was done: " + "; ".join(found))
+
+    def refusals(self, *, prune: bool = False) -> tuple[str, ...]:
+        """Why the guard stops an apply of this plan, each with the option that would allow it."""
+        pruned = [orphan.plan for orphan in self.orphans if prune and not orphan.lets_go]
+        untouched = sum(len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go)
+        return refusals([*self.plans, *pruned], self.limits, untouched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +134,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        return bool(self.plan.unknown or self.unsaved or any(o.failure for o in self.outcomes))
+        return bool(self.plan.failures or self.unsaved or any(o.failure for o in self.outcomes))
 
     @property
     def complete(self) -> bool:
@@ -122,6 +149,7 @@ class Options:
     concurrency: int = 16
     settle: timedelta = timedelta(0)
     commit: str = ""
+    limits: SafetySettings = field(default_factory=SafetySettings)
 
 
 class Fleet:
@@ -137,7 +165,8 @@ class Fleet:
 
     def plan(self, wanted: Desired, progress: Progress = lambda *_: None) -> FleetPlan:
         """Looks at everything, writes nothing. Raises Failure only where the status store cannot be read."""
-        statuses = self._store.load()
+        stored = self._store.load()
+        statuses = {owner_id: status for owner_id, status in stored.items() if isinstance(status, Status)}
         customers = sorted(wanted.customers, key=lambda customer: customer.customer_id)
         owners: list[Owner] = [*(site.account for _, site in sorted(self._sites.items())), *customers]
         cases = [self._open(owner, statuses.get(owner.id)) for owner in owners]
@@ -146,24 +175,19 @@ class Fleet:
 
         observed = self._observe([*cases, *orphans], progress)
         now = self._clock()
-        claims = _claims([*cases, *orphans], statuses)
-
-        def plan(case: Case) -> Plan:
-            refusal = self._refusal(case)
-            if refusal:
-                return Plan(case.owner, unknown=(Unknown(Key("customer", case.owner.id), refusal),))
-            site = self._site(case.owner)
-            claimed = frozenset(key for key in case.applied if claims[key] - {case.owner.id})
-            rules = Rules(now, self._options.settle, claimed)
-            return reconcile.plan(case, site.kinds_of(case.owner), observed[site.account.name], rules)
-
+        claims = _claims([*cases, *orphans], statuses.values())
+        plans = {
+            case.owner.id: self._plan(case, stored.get(case.owner.id), observed, claims, now)
+            for case in [*cases, *orphans]
+        }
         return FleetPlan(
-            plans=tuple(plan(case) for case in cases),
-            orphans=tuple(Orphan(status, plan(case)) for status, case in zip(gone, orphans, strict=True)),
+            plans=tuple(plans[case.owner.id] for case in cases),
+            orphans=tuple(Orphan(status, plans[status.owner_id]) for status in gone),
             elsewhere=elsewhere,
             controller_id=self._options.controller_id,
             made_at=now,
             cases={case.owner.id: case for case in [*cases, *orphans]},
+            limits=self._options.limits,
         )
 
     def apply(
@@ -174,39 +198,31 @@ class Fleet:
         stop: Stop = lambda: False,
         progress: Progress = lambda *_: None,
     ) -> tuple[Result, ...]:
-        """Carries the plans out: accounts first, since budgets need the topic, then customers in parallel."""
+        """Carries the plans out. Raises Refused, and does nothing, where the guard is against it.
+
+        Accounts first, since budgets need the topic; then customers in parallel; what accounts drop comes last.
+        """
+        fleet_plan.guard(prune=prune)
         accounts = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Account)]
         customers = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Customer)]
-        total = len(accounts) + len(customers) + (len(fleet_plan.orphans) if prune else 0)
-        results: list[Result] = []
+        orphans = fleet_plan.orphans if prune else ()
+        tell = _counting(progress, "Applying", len(accounts) + len(customers) + len(orphans))
 
-        def collect(found: Iterable[Result]) -> None:
-            for result in found:
-                results.append(result)
-                progress("Applying", len(results), total)
-
-        conditions: dict[str, tuple[Condition, ...]] = {}
+        begun = {plan.owner.name: self._carry_out(plan, _puts(plan), stop) for plan in accounts}
+        shared = {plan.owner.name: self._shared(fleet_plan, plan, begun[plan.owner.name]) for plan in accounts}
         with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="apply") as pool:
-            for plan in accounts:
-                result, status = self._apply_one(fleet_plan, plan, (), stop)
-                conditions[plan.owner.name] = _shared(status)
-                collect([result])
-            collect(
-                pool.map(
-                    lambda plan: self._apply_one(fleet_plan, plan, conditions.get(plan.owner.account, ()), stop)[0],
-                    customers,
-                )
-            )
-            if prune:
-                collect(pool.map(lambda orphan: self._prune_one(fleet_plan, orphan, stop), fleet_plan.orphans))
-        return tuple(results)
+            work = pool.map(lambda plan: self._apply_one(fleet_plan, plan, shared[plan.owner.account], stop), customers)
+            results = [*tell(work), *tell(pool.map(lambda one: self._prune_one(fleet_plan, one, stop), orphans))]
+        ends = tell(self._end(fleet_plan, plan, begun[plan.owner.name], results, stop) for plan in accounts)
+        return (*ends, *results)
 
     def _open(self, owner: Owner, status: Status | None, *, wanted: bool = True) -> Case:
-        site = self._site(owner)
-        return reconcile.open_case(owner, site.kinds_of(owner), status, wanted=wanted)
+        return reconcile.open_case(owner, self._kinds_of(owner), status, wanted=wanted)
 
-    def _site(self, owner: Owner) -> Site:
-        return self._sites[owner.name if isinstance(owner, Account) else owner.account]
+    def _kinds_of(self, owner: Owner) -> tuple[AnyKind, ...]:
+        if owner.account not in self._sites:
+            raise InvalidInput(f"{owner.id}: the settings have no account {owner.account!r}")
+        return self._sites[owner.account].kinds_of(owner)
 
     def _gone(self, statuses: Mapping[str, Status], wanted: Desired) -> tuple[list[Status], int]:
         """Customers of this controller without a manifest: those in the scope of this run, and how many others.
@@ -219,25 +235,41 @@ class Fleet:
             for _, status in sorted(statuses.items())
             if status.controller_id == self._options.controller_id
             and status.owner_id not in present
-            and not status.owner_id.startswith("account/")
+            and not status.is_account
         ]
         inside = [s for s in missing if wanted.complete and wanted.covers(s.source) and s.account in self._sites]
         return inside, len(missing) - len(inside)
 
-    def _refusal(self, case: Case) -> Failure | None:
-        """Why this owner cannot be touched at all: it belongs to another controller, or it moved between accounts."""
-        status, owner = case.status, case.owner
-        if status is None or isinstance(owner, Account):
-            return None
-        if status.controller_id != self._options.controller_id:
+    def _plan(
+        self,
+        case: Case,
+        stored: Status | Failure | None,
+        observed: Mapping[str, Mapping[Key, Observation[Any]]],
+        claims: Mapping[tuple[str, Key], set[str]],
+        now: datetime,
+    ) -> Plan:
+        owner = case.owner
+        if refused := self._refusal(owner, stored):
+            return Plan(owner, refused=refused)
+        claimed = frozenset(key for key in case.applied if claims[owner.account, key] - {owner.id})
+        waits = case.status.waiting if case.status else ()
+        since = {Key(wait.kind, wait.name): wait.since for wait in waits}
+        rules = Rules(now, self._options.settle, claimed, since)
+        return reconcile.plan(case, self._kinds_of(owner), observed[owner.account], rules)
+
+    def _refusal(self, owner: Owner, stored: Status | Failure | None) -> Failure | None:
+        """Why this owner cannot be touched at all: unreadable, of another controller, or moved between accounts."""
+        if stored is None or isinstance(stored, Failure):
+            return stored
+        if stored.controller_id != self._options.controller_id:
             return PermanentFailure(
-                f"{owner.id} is managed by the controller_id {status.controller_id!r}, not by this one",
+                f"{owner.id} is managed by the controller_id {stored.controller_id!r}, not by this one",
                 code="ForeignController",
                 advice="Remove the manifest on one side.",
             )
-        if status.account != owner.account:
+        if stored.account != owner.account:
             return PermanentFailure(
-                f"spec.account was {status.account!r} and is now {owner.account!r}; what stands in the old account"
+                f"spec.account was {stored.account!r} and is now {owner.account!r}; what stands in the old account"
                 " would be forgotten",
                 code="AccountChanged",
                 advice="Take the customer out with --prune first, then declare it in the new account.",
@@ -245,48 +277,72 @@ class Fleet:
         return None
 
     def _observe(self, cases: Sequence[Case], progress: Progress) -> dict[str, dict[Key, Observation[Any]]]:
-        """One bulk observation for each account and kind, all at the same time; by account name."""
-        parts = [(site, kind) for site in self._sites.values() for kind in (*site.account_kinds, *site.customer_kinds)]
-        by_site = {name: [c for c in cases if self._site(c.owner) is site] for name, site in self._sites.items()}
-        observed: dict[str, dict[Key, Observation[Any]]] = {name: {} for name in self._sites}
-
-        def look(part: tuple[Site, AnyKind]) -> tuple[str, dict[Key, Observation[Any]]]:
-            name = part[0].account.name
-            return name, reconcile.observe(by_site[name], part[1])
-
-        with ThreadPoolExecutor(max(len(parts), 1), thread_name_prefix="observe") as pool:
-            for done, (name, found) in enumerate(pool.map(look, parts), start=1):
-                observed[name] |= found
-                progress("Observing", done, len(parts))
+        """One bulk observation for each account and kind, by account name."""
+        by_site: dict[str, list[Case]] = defaultdict(list)
+        for case in cases:
+            by_site[case.owner.account].append(case)
+        parts = [(name, kind) for name in by_site for kind in self._sites[name].account_kinds]
+        parts += [(name, kind) for name in by_site for kind in self._sites[name].customer_kinds]
+        observed: dict[str, dict[Key, Observation[Any]]] = defaultdict(dict)
+        with ThreadPoolExecutor(min(len(parts), LOOKS_AT_ONCE) or 1, thread_name_prefix="observe") as pool:
+            found = pool.map(lambda part: reconcile.observe(by_site[part[0]], part[1]), parts)
+            told = _counting(progress, "Observing", len(parts))
+            for (name, _), observations in zip(parts, told(found), strict=True):
+                observed[name] |= observations
         return observed
 
-    def _apply_one(
-        self, fleet_plan: FleetPlan, plan: Plan, conditions: tuple[Condition, ...], stop: Stop
-    ) -> tuple[Result, Status | None]:
+    def _carry_out(self, plan: Plan, part: Plan, stop: Stop) -> tuple[Outcome, ...]:
+        return reconcile.apply(part, self._kinds_of(plan.owner), stop)
+
+    def _status(
+        self,
+        fleet_plan: FleetPlan,
+        plan: Plan,
+        outcomes: tuple[Outcome, ...],
+        conditions: tuple[Condition, ...] = (),
+    ) -> Status | None:
+        """The status to write, or None where there is nothing new to say; the status of a refused owner is not ours."""
+        if plan.refused:
+            return None
         case = fleet_plan.cases[plan.owner.id]
-        if stop():
-            return _stopped(plan), case.status
-        kinds = self._site(plan.owner).kinds_of(plan.owner)
-        outcomes = reconcile.apply(plan, kinds, stop)
         this = Pass(self._clock(), self._options.controller_id, self._options.commit, conditions)
-        status = reconcile.conclude(case, plan, outcomes, kinds, this)
-        return Result(plan, outcomes, self._save(status)), status or case.status
+        return reconcile.conclude(case, plan, outcomes, self._kinds_of(plan.owner), this)
+
+    def _apply_one(self, fleet_plan: FleetPlan, plan: Plan, conditions: tuple[Condition, ...], stop: Stop) -> Result:
+        if stop():
+            return _stopped(plan)
+        outcomes = self._carry_out(plan, plan, stop)
+        return Result(plan, outcomes, self._save(self._status(fleet_plan, plan, outcomes, conditions)))
+
+    def _end(
+        self, fleet_plan: FleetPlan, plan: Plan, done: tuple[Outcome, ...], results: Sequence[Result], stop: Stop
+    ) -> Result:
+        """What an account drops, e.g. a renamed topic, it drops once nobody in it can depend on it any more."""
+        drops = replace(plan, changes=tuple(change for change in plan.to_apply if change.action == "delete"))
+        in_it = [result for result in results if result.plan.owner.account == plan.owner.name]
+        settled = all(result.complete and not result.plan.owner.suspend for result in in_it)
+        others = fleet_plan.elsewhere or any(o.plan.owner.account == plan.owner.name for o in fleet_plan.orphans)
+        free = settled and not others
+        outcomes = (*done, *self._carry_out(plan, drops, stop if free else lambda: True))
+        return Result(plan, outcomes, self._save(self._status(fleet_plan, plan, outcomes)), stopped=stop())
 
     def _prune_one(self, fleet_plan: FleetPlan, orphan: Orphan, stop: Stop) -> Result:
         """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
         if stop():
             return _stopped(orphan.plan)
-        if orphan.status.deletion_policy == "Retain":
+        if orphan.lets_go:
             unsaved = self._forget(orphan.status)
             return Result(replace(orphan.plan, changes=()), unsaved=unsaved, released=unsaved is None)
-        case = fleet_plan.cases[orphan.plan.owner.id]
-        kinds = self._site(orphan.plan.owner).kinds_of(orphan.plan.owner)
-        outcomes = reconcile.apply(orphan.plan, kinds, stop)
-        if not orphan.plan.unknown and all(outcome.ok for outcome in outcomes):
+        outcomes = self._carry_out(orphan.plan, orphan.plan, stop)
+        if not orphan.plan.failures and all(outcome.ok for outcome in outcomes):
             return Result(orphan.plan, outcomes, self._forget(orphan.status))
-        this = Pass(self._clock(), self._options.controller_id, self._options.commit)
-        status = reconcile.conclude(case, orphan.plan, outcomes, kinds, this)
-        return Result(orphan.plan, outcomes, self._save(status))
+        return Result(orphan.plan, outcomes, self._save(self._status(fleet_plan, orphan.plan, outcomes)))
+
+    def _shared(self, fleet_plan: FleetPlan, plan: Plan, done: tuple[Outcome, ...]) -> tuple[Condition, ...]:
+        """Conditions of an account that hold for each of its customers, e.g. TagsActive."""
+        status = self._status(fleet_plan, plan, done) or fleet_plan.cases[plan.owner.id].status
+        types = {kind.condition for kind in self._kinds_of(plan.owner)}
+        return tuple(condition for condition in (status.conditions if status else ()) if condition.type in types)
 
     def _save(self, status: Status | None) -> Failure | None:
         try:
@@ -304,19 +360,37 @@ class Fleet:
         return None
 
 
+def _puts(plan: Plan) -> Plan:
+    return replace(plan, changes=tuple(change for change in plan.to_apply if change.action != "delete"))
+
+
 def _stopped(plan: Plan) -> Result:
-    return Result(plan, tuple(Outcome(change, tried=False) for change in plan.pending), stopped=True)
+    return Result(plan, tuple(Outcome(change, tried=False) for change in plan.to_apply), stopped=True)
 
 
-def _claims(cases: Iterable[Case], statuses: Mapping[str, Status]) -> Mapping[Key, set[str]]:
-    """Who wants or holds each key, by owner id."""
-    claims: dict[Key, set[str]] = defaultdict(set)
+def _counting(progress: Progress, what: str, total: int) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """Passes things on and tells how many there were."""
+    done = 0
+
+    def count(things: Iterable[Any]) -> Iterator[Any]:
+        nonlocal done
+        for thing in things:
+            done += 1
+            progress(what, done, total)
+            yield thing
+
+    return count
+
+
+def _claims(cases: Iterable[Case], statuses: Iterable[Status]) -> Mapping[tuple[str, Key], set[str]]:
+    """Who wants or holds each key, by account name and key."""
+    claims: dict[tuple[str, Key], set[str]] = defaultdict(set)
     for case in cases:
         for key in case.desired:
-            claims[key].add(case.owner.id)
-    for status in statuses.values():
+            claims[case.owner.account, key].add(case.owner.id)
+    for status in statuses:
         for key in status.keys:
-            claims[key].add(status.owner_id)
+            claims[status.account, key].add(status.owner_id)
     return claims
 
 
@@ -331,9 +405,3 @@ def _former(status: Status) -> Customer:
         deletion_policy=status.deletion_policy,
         generation=status.generation,
     )
-
-
-def _shared(status: Status | None) -> tuple[Condition, ...]:
-    """Conditions of an account that hold for each of its customers."""
-    own = {"Ready", "Synced", "Reconciling", "Stalled", "Suspended"}
-    return tuple(c for c in (status.conditions if status else ()) if c.type not in own)

@@ -14,7 +14,7 @@ from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, Plan, Rules, build_plan
 from controller.domain.resource import Applied, Key, Observation, Target, Unreadable
 from controller.domain.status import Pass, Status, applied_states, next_status
-from controller.errors import AccountFailure, Failure
+from controller.errors import AccountFailure, Failure, unexpected
 
 Stop = Callable[[], bool]
 """Asked before every change: True ends the run after the calls in flight."""
@@ -47,13 +47,20 @@ def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]
 
     A kind that fails as a whole, or an account, leaves all these keys unread, and the other kinds alone.
     """
-    targets = {key.name: target for case in cases for key, target in case.targets.items() if key.kind == kind.name}
+    targets: dict[str, Target[Any]] = {}
+    for case in cases:
+        for key, target in case.targets.items():
+            if key.kind == kind.name and (target.desired is not None or key.name not in targets):
+                targets[key.name] = target  # of two owners with one name, the one that wants it says where it is
     if not targets:
         return {}
+    found: Mapping[str, Observation[Any]]
     try:
         found = kind.observe(list(targets.values()))
     except Failure as failure:
         found = dict.fromkeys(targets, Unreadable(failure))
+    except Exception as error:  # noqa: BLE001 - a bug in one kind must not stop the others
+        found = dict.fromkeys(targets, Unreadable(unexpected(error, kind.name)))
     return {Key(kind.name, name): observation for name, observation in found.items()}
 
 
@@ -66,7 +73,7 @@ def apply(plan: Plan, kinds: Sequence[AnyKind], stop: Stop = lambda: False) -> t
     """Carries out the plan, change by change. A failed kind does not stop the next one; a failed account does."""
     by_name = {kind.name: kind for kind in kinds}
     outcomes: list[Outcome] = []
-    for change in plan.pending:
+    for change in plan.to_apply:
         if stop() or any(isinstance(o.failure, AccountFailure) for o in outcomes):
             outcomes.append(Outcome(change, tried=False))
         else:
@@ -92,4 +99,6 @@ def _carry_out(change: Change, kind: AnyKind) -> Outcome:
             kind.put(change.key.name, change.desired, change.observed)
     except Failure as caught:
         failure = caught
+    except Exception as error:  # noqa: BLE001 - a bug in one kind must not stop the others
+        failure = unexpected(error, str(change.key))
     return Outcome(change, failure, seconds=time.perf_counter() - started)

@@ -141,9 +141,10 @@ class MemoryStore:
     statuses: dict[str, Status] = field(default_factory=dict)
     saves: list[str] = field(default_factory=list)
     failure: Failure | None = None
+    broken: dict[str, Failure] = field(default_factory=dict)
 
-    def load(self) -> Mapping[str, Status]:
-        return dict(self.statuses)
+    def load(self) -> Mapping[str, Status | Failure]:
+        return {**self.statuses, **self.broken}
 
     def save(self, status: Status) -> None:
         if self.failure:

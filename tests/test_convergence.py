@@ -93,7 +93,7 @@ def converge(sandbox: Sandbox, fleet: Fleet, documents: list[dict[str, Any]]) ->
     """One apply of these manifests, and all that must be true after it."""
     results = apply(fleet, documents)
     failures = [str(o.failure) for r in results for o in r.outcomes if o.failure]
-    failures += [str(unknown.failure) for r in results for unknown in r.plan.unknown]
+    failures += [str(unknown.failure) for r in results for unknown in r.plan.unread]
     assert failures == []
 
     after = plan(fleet, documents)

@@ -1,17 +1,18 @@
 """The whole flow on in-memory fakes: what a team may rely on, without any AWS."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from controller.domain.customer import Billing, Budget
+from controller.domain.customer import Account, Billing, Budget, Customer
 from controller.domain.safety import refusals
 from controller.domain.settings import SafetySettings
-from controller.errors import AccountFailure, PermanentFailure, TransientFailure
-from controller.fleet import Desired, Options
-from tests.fakes import Clock, Thing, Town, World, customer
+from controller.errors import AccountFailure, PermanentFailure, Refused, TransientFailure
+from controller.fleet import Desired, Fleet, Options, Result, Site
+from tests.fakes import AccountThing, Clock, CustomerThing, SecondThing, Thing, Town, World, customer
 
 
 def kinds_of_change(plan: object) -> list[tuple[str, str]]:
@@ -293,8 +294,22 @@ def test_a_customer_of_another_controller_is_refused_and_not_fought_over() -> No
 
     results = green.apply(customer("acme", limit=800))
 
-    assert [r.plan.unknown[0].failure.code for r in results if r.plan.unknown] == ["ForeignController"]
+    assert [r.plan.refused.code for r in results if r.plan.refused] == ["ForeignController"]
     assert world.things["thing", "acme-bucket"].size == "500"
+
+
+def test_a_refusal_holds_for_as_many_runs_as_it_takes() -> None:
+    blue = Town(options=Options(controller_id="blue"))
+    blue.apply(customer("acme"))
+    green = Town(blue.world, blue.store, options=Options(controller_id="green"))
+    before = blue.store.statuses["acme"]
+
+    for _ in range(3):
+        green.apply(customer("acme", limit=800))
+
+    assert blue.store.statuses["acme"] == before
+    assert blue.world.things["thing", "acme-bucket"].size == "500"
+    assert kinds_of_change(blue.plan(customer("acme"))) == []
 
 
 def test_customers_of_another_controller_are_no_orphans_of_ours() -> None:
@@ -313,7 +328,7 @@ def test_a_customer_that_moves_to_another_account_is_refused_with_what_to_do() -
 
     plan = town.plan(customer("acme", account="second"))
 
-    (refused,) = [unknown.failure for one in plan.plans for unknown in one.unknown]
+    (refused,) = [one.refused for one in plan.plans if one.refused]
     assert refused.code == "AccountChanged"
     assert "--prune" in refused.advice
 
@@ -464,3 +479,122 @@ def test_a_status_of_another_shape_makes_keys_ours_without_knowing_their_state()
 
     assert {change.action for one in plan.plans for change in one.changes} == {"update"}
     assert not any(change.drift for one in plan.plans for change in one.changes)
+
+
+def test_after_a_first_put_that_failed_nothing_is_believed_about_it() -> None:
+    town = Town()
+    town.world.failing["put acme-bucket"] = PermanentFailure("denied", code="AccessDenied")
+    town.apply(customer("acme"))
+    town.world.failing.clear()
+
+    plan = town.plan(customer("acme"))
+
+    assert {change.action for one in plan.plans for change in one.changes} == {"create"}
+    assert not any(change.drift for one in plan.plans for change in one.changes)
+
+
+def test_a_put_that_failed_and_took_effect_is_remembered_once_it_is_seen() -> None:
+    town = Town()
+    town.apply(customer("acme"))
+    town.world.failing["put acme-bucket"] = TransientFailure("cut")
+    town.apply(customer("acme", limit=800))
+    town.world.failing.clear()
+    for kind in ("thing", "second"):
+        town.world.things[kind, "acme-bucket"] = Thing("800", {"cost_center": "CC-1"})
+    town.apply(customer("acme", limit=800))
+    town.world.things["thing", "acme-bucket"] = Thing("7", {"cost_center": "CC-1"})
+
+    plan = town.plan(customer("acme", limit=800))
+
+    assert [change.drift for one in plan.plans for change in one.changes] == [True]
+
+
+def test_one_unreadable_status_is_one_refused_customer() -> None:
+    town = Town()
+    town.apply(customer("acme"), customer("beta"))
+    town.store.broken["acme"] = PermanentFailure("not one that this tool wrote", code="ForeignStatus")
+    town.world.writes.clear()
+
+    results = town.apply(customer("acme", limit=1), customer("beta", limit=1))
+
+    assert town.world.things["thing", "acme-bucket"].size == "500"
+    assert town.world.things["thing", "beta-bucket"].size == "1"
+    assert [result.failed for result in results] == [False, True, False]
+
+
+def test_a_bug_in_a_kind_is_a_failure_of_that_key(caplog: pytest.LogCaptureFixture) -> None:
+    town = Town()
+    town.world.failing["put acme-bucket"] = KeyError("oops")  # type: ignore[assignment]
+
+    results = town.apply(customer("acme"), customer("beta"))
+
+    assert ("thing", "beta-bucket") in town.world.things
+    assert "This is a bug" in str(results[1].outcomes[0].failure)
+    assert "unexpected error with thing acme-bucket" in caplog.text
+
+
+def test_a_key_of_one_account_is_not_claimed_by_another_account() -> None:
+    town = Town(accounts=("default", "second"))
+    town.apply(customer("acme", "same-name"), customer("beta", "same-name", account="second"))
+
+    town.apply(customer("acme", limit=None), customer("beta", "same-name", account="second"))
+
+    assert town.store.statuses["acme"].keys == ()
+
+
+class Renamed(AccountThing):
+    """The account's thing under another name, as after a change of the settings."""
+
+    def desired(self, owner: Account) -> Mapping[str, Thing]:
+        return {"renamed": Thing("1")}
+
+
+def renamed(town: Town, *customers: Customer) -> Sequence[Result]:
+    fleet = town.fleet
+    site = Site(
+        Account("default", "000000000001", "us-west-2"),
+        (Renamed(town.world),),
+        (CustomerThing(town.world), SecondThing(town.world)),
+    )
+    fleet = Fleet({"default": site}, town.store, town.clock, town.options)
+    return fleet.apply(fleet.plan(Desired(customers)))
+
+
+def test_what_an_account_drops_goes_after_the_customers_are_done() -> None:
+    town = Town()
+    town.apply(customer("acme"))
+    town.world.writes.clear()
+
+    renamed(town, customer("acme", limit=800))
+
+    assert town.world.writes[0] == "put shared renamed"
+    assert ("shared", "topic-000000000001") not in town.world.things
+    assert {key.name for key in town.store.statuses["account/default/default"].keys} == {"renamed"}
+
+
+@pytest.mark.parametrize("trouble", ["failed", "suspended", "elsewhere"])
+def test_what_an_account_drops_stays_while_anybody_may_depend_on_it(trouble: str) -> None:
+    town = Town()
+    town.apply(customer("acme"), customer("beta"))
+    if trouble == "failed":
+        town.world.failing["put acme-bucket"] = TransientFailure("throttled")
+    there = (customer("acme", limit=800, suspend=trouble == "suspended"), customer("beta"))
+
+    renamed(town, *(there[:1] if trouble == "elsewhere" else there))
+
+    assert ("shared", "topic-000000000001") in town.world.things
+    assert {key.name for key in town.store.statuses["account/default/default"].keys} == {
+        "renamed",
+        "topic-000000000001",
+    }
+
+
+def test_the_guard_stands_in_the_fleet_itself() -> None:
+    town = Town()
+    names = [f"customer{number}" for number in range(10)]
+    town.apply(*(customer(name) for name in names))
+
+    with pytest.raises(Refused, match="--max-change"):
+        town.apply(*(customer(name, limit=1) for name in names))
+
+    assert town.world.things["thing", "customer0-bucket"].size == "500"

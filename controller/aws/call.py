@@ -70,6 +70,11 @@ NO_LOGIN = (
 )
 """What botocore raises before any request when it finds no credentials that it could use."""
 
+NOT_IN_THIS_REGION = frozenset(
+    {"InvalidToken", "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
+)
+"""The credential errors that a region answers that is not enabled for the account, to credentials that are good."""
+
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationErrorException"})
 
 
@@ -77,7 +82,7 @@ DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 class Retry:
     """How often a passing error is tried again, and how long to wait: exponential with full jitter, in seconds."""
 
-    attempts: int = 6
+    attempts: int = 8
     base: float = 0.25
     cap: float = 20.0
 
@@ -104,7 +109,7 @@ def translate(error: ClientError | BotoCoreError | ResponseParserError, operatio
     """The failure that an error of botocore means."""
     if isinstance(error, ClientError):
         return _from_answer(error, operation, resource)
-    about = {"code": type(error).__name__, "operation": operation, "resource": resource}
+    about: dict[str, Any] = {"code": type(error).__name__, "operation": operation, "resource": resource}
     if isinstance(error, NO_LOGIN):
         return AccountFailure(
             f"no usable AWS credentials: {error}", **about, advice="Log in, or set a profile or a role."
@@ -117,7 +122,8 @@ def translate(error: ClientError | BotoCoreError | ResponseParserError, operatio
 def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
     answer = error.response.get("Error", {})
     code, message = str(answer.get("Code", "Unknown")), str(answer.get("Message", "") or "no message")
-    about = {"code": code, "operation": operation, "resource": resource}
+    about: dict[str, Any] = {"code": code, "operation": operation, "resource": resource}
+    about["item"] = error.response.get("Item")  # what a failed condition of DynamoDB met, where that was asked for
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in THROTTLED or status == 429:
         return TransientFailure(f"throttled by AWS ({code})", **about)

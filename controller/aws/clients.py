@@ -17,8 +17,8 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
-from controller.aws.call import Retry, attempt, translate
-from controller.errors import AccountFailure, Failure
+from controller.aws.call import NOT_IN_THIS_REGION, Retry, attempt, translate
+from controller.errors import AccountFailure, Failure, PermanentFailure, unexpected
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,8 +49,9 @@ class Role:
 class Aws:
     """Calls to one AWS account. Safe to use from many threads.
 
-    Every call is counted under `service:Operation`. Once AWS refuses the credentials, every further call fails at once
-    and without a request: a thousand customers are one error, not a thousand.
+    Every attempt is counted in `calls` under `service:Operation`, every answer that costs money in `paid_calls`. Once
+    AWS refuses the credentials, every further call fails at once and without a request: a thousand customers are one
+    error, not a thousand.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class Aws:
         except BotoCoreError as error:  # a profile that does not exist, half a pair of keys
             raise translate(error, "", "") from error
         self.calls: Counter[str] = Counter()
+        self.paid_calls = 0
         self._concurrency = concurrency
         self._retry = retry or Retry()
         self._sleep = sleep
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="aws")
         self._refused: AccountFailure | None = None
 
     def call(
@@ -95,10 +98,15 @@ class Aws:
             return answer
 
         try:
-            return attempt(once, operation=name, resource=about, retry=self._retry, sleep=self._sleep)
+            answer = attempt(once, operation=name, resource=about, retry=self._retry, sleep=self._sleep)
         except AccountFailure as failure:
+            if failure.code in NOT_IN_THIS_REGION and service != "sts" and self._is_accepted():
+                raise _not_here(failure) from failure
             self._refused = failure
             raise
+        with self._lock:
+            self.paid_calls += service in PAID
+        return answer
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R | Failure]:
         """`work` done for every item, in parallel; in order, a Failure standing where one was raised."""
@@ -108,20 +116,27 @@ class Aws:
                 return work(item)
             except Failure as failure:
                 return failure
+            except Exception as error:  # noqa: BLE001 - a bug with one item must not stop the others
+                return unexpected(error, str(item))
 
         todo = list(items)
         if len(todo) < 2:
             return [contained(item) for item in todo]
-        with ThreadPoolExecutor(min(self._concurrency, len(todo)), thread_name_prefix="aws") as pool:
-            return list(pool.map(contained, todo))
-
-    @property
-    def paid_calls(self) -> int:
-        return sum(count for name, count in self.calls.items() if name.partition(":")[0] in PAID)
+        return list(self._pool.map(contained, todo))
 
     def account_id(self) -> str:
         """The id of the account that the credentials belong to."""
         return str(self.call("sts", "get_caller_identity")["Account"])
+
+    def _is_accepted(self) -> bool:
+        """Whether the credentials as such are good: a region that is not enabled refuses them with the same codes."""
+        try:
+            self.call("sts", "get_caller_identity")
+        except AccountFailure:
+            return False
+        except Failure:
+            return True
+        return True
 
     def _client(self, service: str, region: str) -> Any:
         """Clients are shared by threads, but made under a lock: boto3 sessions are not thread-safe."""
@@ -145,6 +160,16 @@ class Aws:
         if endpoint and service == "s3control":
             client.meta.events.register("before-sign.s3-control", _without_account_in_host)
         return client
+
+
+def _not_here(failure: AccountFailure) -> PermanentFailure:
+    return PermanentFailure(
+        failure.message,
+        code=failure.code,
+        operation=failure.operation,
+        resource=failure.resource,
+        advice="The credentials are good elsewhere: is this region enabled for the account?",
+    )
 
 
 def _without_account_in_host(request: Any, **_: Any) -> None:

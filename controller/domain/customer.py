@@ -12,6 +12,9 @@ from typing import Literal
 AlertType = Literal["ACTUAL", "FORECASTED"]
 DeletionPolicy = Literal["Retain", "Delete"]
 
+ACCOUNT_PREFIX = "account/"
+"""How the ids of accounts begin in the status store; no customer id can contain the slash."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -153,6 +156,11 @@ class Customer:
         """The key of this owner in the status store."""
         return self.customer_id
 
+    @property
+    def file(self) -> str:
+        """The file of the manifest; empty where it was not read from one."""
+        return _file(self.origin)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -172,8 +180,18 @@ class Account:
 
     @property
     def id(self) -> str:
-        """The key of this owner in the status store; no customer id can contain the slash."""
-        return f"account/{self.controller_id}/{self.name}"
+        """The key of this owner in the status store."""
+        return f"{ACCOUNT_PREFIX}{self.controller_id}/{self.name}"
+
+    @property
+    def account(self) -> str:
+        """Its own name: what customers in it have in `account`."""
+        return self.name
+
+    @property
+    def file(self) -> str:
+        """The file of the settings; empty where there is none."""
+        return _file(self.origin)
 
     @property
     def topic_arn(self) -> str:
@@ -181,3 +199,8 @@ class Account:
 
 
 Owner = Customer | Account
+
+
+def _file(origin: Origin) -> str:
+    place = origin.locate("")
+    return place.file if place else ""

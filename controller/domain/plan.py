@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from controller.domain.customer import Owner
+from controller.domain.customer import Account, Owner
 from controller.domain.diff import FieldChange, diff
 from controller.domain.kind import AnyKind, Note, Path
 from controller.domain.resource import Absent, Applied, Key, Observation, Present, Unreadable, Waiting
@@ -48,7 +48,7 @@ class Change:
     @property
     def writes(self) -> bool:
         """Whether AWS is touched; an adoption of what is already right only enters the inventory."""
-        return self.action == "delete" or bool(self.fields)
+        return self.action == "delete" or bool(self.fields) or self.desired != self.observed
 
     @property
     def drift(self) -> bool:
@@ -71,15 +71,16 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A key that waits for AWS, or settles after our own write."""
+class Held:
+    """A key that waits for AWS, or settles after our own write. `since`: when it was first seen waiting."""
 
     key: Key
     reason: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class Unread:
     """A key that could not be read; nothing is done about it."""
 
     key: Key
@@ -88,19 +89,36 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that one reconcile would do for one owner. `gone`: wanted no more and not there either."""
+    """All that one reconcile would do for one owner. `gone`: wanted no more and not there either.
+
+    `refused`: why the owner may not be touched at all; then nothing else is in the plan, and no status is written.
+    """
 
     owner: Owner
     changes: tuple[Change, ...] = ()
     in_sync: tuple[InSync, ...] = ()
     kept: tuple[Kept, ...] = ()
-    waiting: tuple[Pending, ...] = ()
-    settling: tuple[Pending, ...] = ()
-    unknown: tuple[Unknown, ...] = ()
+    waiting: tuple[Held, ...] = ()
+    settling: tuple[Held, ...] = ()
+    unread: tuple[Unread, ...] = ()
     gone: tuple[Key, ...] = ()
+    refused: Failure | None = None
 
     @property
-    def pending(self) -> tuple[Change, ...]:
+    def failures(self) -> tuple[Failure, ...]:
+        """Why this plan is not the whole truth: the owner is refused, or some keys could not be read."""
+        return tuple(one.failure for one in self.problems)
+
+    @property
+    def problems(self) -> tuple[Unread, ...]:
+        """What is told of failures: the unread keys, or the owner itself where all of it is refused."""
+        if self.refused is None:
+            return self.unread
+        kind = "account" if isinstance(self.owner, Account) else "customer"
+        return (Unread(Key(kind, self.owner.id), self.refused),)
+
+    @property
+    def to_apply(self) -> tuple[Change, ...]:
         """What an apply would carry out; nothing while the owner is suspended."""
         return () if self.owner.suspend else self.changes
 
@@ -114,11 +132,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the planner goes by besides the states. `claimed`: keys that another owner wants or holds."""
+    """What the planner goes by besides the states.
+
+    `claimed`: keys that another owner wants or holds. `waiting_since`: when waiting keys were first seen waiting.
+    """
 
     now: datetime
     settle: timedelta = timedelta(0)
     claimed: frozenset[Key] = frozenset()
+    waiting_since: Mapping[Key, datetime] = field(default_factory=dict)
 
 
 def build_plan(
@@ -152,23 +174,23 @@ class _Planner:
         self.changes: list[Change] = []
         self.in_sync: list[InSync] = []
         self.kept: list[Kept] = []
-        self.waiting: list[Pending] = []
-        self.settling: list[Pending] = []
-        self.unknown: list[Unknown] = []
+        self.waiting: list[Held] = []
+        self.settling: list[Held] = []
+        self.unread: list[Unread] = []
         self.gone: list[Key] = []
 
     def plan(self) -> Plan:
         return Plan(
             self.owner, tuple(self.changes), tuple(self.in_sync), tuple(self.kept), tuple(self.waiting),
-            tuple(self.settling), tuple(self.unknown), tuple(self.gone),
+            tuple(self.settling), tuple(self.unread), tuple(self.gone),
         )  # fmt: skip
 
     def want(self, kind: AnyKind, key: Key, desired: Any, applied: Applied[Any] | None, seen: Observation[Any]) -> None:
         match seen:
             case Unreadable(failure):
-                self.unknown.append(Unknown(key, failure))
+                self.unread.append(Unread(key, failure))
             case Waiting(reason):
-                self.waiting.append(Pending(key, reason))
+                self.waiting.append(Held(key, reason, self.rules.waiting_since.get(key, self.rules.now)))
             case Absent(kept):
                 self._note_kept(key, kept)
                 self._change(kind, key, "create", desired, None, applied)
@@ -185,7 +207,7 @@ class _Planner:
             return
         match seen:
             case Unreadable(failure):
-                self.unknown.append(Unknown(key, failure))
+                self.unread.append(Unread(key, failure))
             case Present(state, kept, _):
                 self._note_kept(key, kept)
                 fields = tuple(PlannedField(c.path, c.before, c.after) for c in diff(comparable(state), {}))
@@ -207,9 +229,7 @@ class _Planner:
         found = diff(comparable(observed), comparable(desired))
         if applied and kind.lags and self._settles(found, applied, desired):
             until = applied.at + self.rules.settle
-            self.settling.append(
-                Pending(key, f"AWS may still answer with what we replaced; until {until:%H:%M:%S} UTC")
-            )
+            self.settling.append(Held(key, f"AWS may still answer with what we replaced; until {until:%H:%M:%S} UTC"))
             return
         asked = _asked_for(applied, desired)
         fields = tuple(

@@ -16,11 +16,11 @@ def refusals(plans: Sequence[Plan], limits: SafetySettings, untouched: int = 0) 
     Counted are keys in the inventory and keys that would be adopted with a difference. `untouched`: how many more keys
     we answer for, outside of these plans.
     """
-    changes = [change for plan in plans for change in plan.pending if change.writes]
+    changes = [change for plan in plans for change in plan.to_apply if change.writes]
     changed = sum(change.action in ("update", "adopt") for change in changes)
     removed = sum(change.action == "delete" for change in changes)
     adopted = sum(change.action == "adopt" for change in changes)
-    existing = untouched + adopted + sum(len(plan.in_sync) + len(plan.settling) + len(plan.unknown) for plan in plans)
+    existing = untouched + adopted + sum(len(plan.in_sync) + len(plan.settling) + len(plan.unread) for plan in plans)
     existing += sum(change.action in ("update", "delete") for change in changes)
     if existing < limits.min_keys:
         return ()

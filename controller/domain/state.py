@@ -15,8 +15,10 @@ def dump(state: Any) -> dict[str, Any]:
     return plain
 
 
-def load(state_type: Any, plain: Plain) -> Any | None:
-    """The state that was dumped, or None where it does not fit: written by another version of the kind."""
+def load(state_type: Any, plain: Plain | None) -> Any | None:
+    """The state that was dumped, or None where there is none or it is of another version of the kind."""
+    if plain is None:
+        return None
     try:
         return _adapter(state_type).validate_python(plain)
     except ValidationError:

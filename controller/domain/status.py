@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from controller.domain.customer import Account, DeletionPolicy, Owner
+from controller.domain.customer import ACCOUNT_PREFIX, DeletionPolicy, Owner
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
-from controller.domain.plan import Change, Plan
+from controller.domain.plan import Change, InSync, Plan
 from controller.domain.resource import Applied, Key
-from controller.domain.state import dump, load
+from controller.domain.state import comparable, dump, load
 from controller.errors import Failure, TransientFailure
 
 FORMAT = 1
@@ -37,11 +37,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the inventory: a key that we answer for, and the state that we applied, in plain form."""
+    """One line of the inventory: a key that we answer for, and the state that we applied, in plain form.
+
+    `state` None: a first put failed, so it may be there or not.
+    """
 
     kind: str
     name: str
-    state: dict[str, Any]
+    state: dict[str, Any] | None
     at: datetime
     verified_at: datetime
     replaced: dict[str, Any] | None = None
@@ -107,6 +110,10 @@ class Status:
         return dataclasses.replace(self, version=self.version + 1)
 
     @property
+    def is_account(self) -> bool:
+        return self.owner_id.startswith(ACCOUNT_PREFIX)
+
+    @property
     def keys(self) -> tuple[Key, ...]:
         return tuple(entry.key for entry in self.inventory)
 
@@ -120,7 +127,7 @@ def applied_states(status: Status | None, kinds: Iterable[AnyKind]) -> dict[Key,
             state=load(types[entry.kind], entry.state),
             at=entry.at,
             verified_at=entry.verified_at,
-            replaced=load(types[entry.kind], entry.replaced) if entry.replaced else None,
+            replaced=load(types[entry.kind], entry.replaced),
         )
         for entry in entries
         if entry.kind in types
@@ -151,10 +158,10 @@ def next_status(
     status = Status(
         owner_id=owner.id,
         name=owner.name,
-        account=owner.name if isinstance(owner, Account) else owner.account,
+        account=owner.account,
         controller_id=this.controller_id,
         deletion_policy=owner.deletion_policy,
-        source=_source(owner),
+        source=owner.file,
         generation=owner.generation,
         commit=_commit(previous, owner, this),
         plan_digest=plan.digest if plan.changes or not previous else previous.plan_digest,
@@ -162,7 +169,7 @@ def next_status(
         last_error=_last_error(plan, outcomes),
         conditions=_conditions(previous, plan, outcomes, kinds, this),
         inventory=inventory,
-        waiting=_waiting(previous, plan, this.now),
+        waiting=_waiting(plan, this.now),
         figures=_figures(previous, plan, outcomes, kinds, this.now),
         updated_at=previous.updated_at if previous else None,
         version=previous.version if previous else 0,
@@ -172,16 +179,12 @@ def next_status(
     return dataclasses.replace(status, updated_at=this.now)
 
 
-def _source(owner: Owner) -> str:
-    place = owner.origin.locate("")
-    return place.file if place else ""
-
-
 def _commit(previous: Status | None, owner: Owner, this: Pass) -> str:
     """The commit that brought this spec: a later commit that leaves the spec alone is no change."""
-    if previous and previous.generation == owner.generation and previous.commit:
-        return previous.commit
-    return this.commit
+    if previous is None or previous.generation != owner.generation or not previous.commit:
+        return this.commit
+    settled = previous.commit.endswith("-dirty") and this.commit and not this.commit.endswith("-dirty")
+    return this.commit if settled else previous.commit
 
 
 def _inventory(previous: Status | None, plan: Plan, outcomes: Sequence[Outcome], now: datetime) -> tuple[Entry, ...]:
@@ -190,12 +193,21 @@ def _inventory(previous: Status | None, plan: Plan, outcomes: Sequence[Outcome],
     for key in plan.gone:
         entries.pop(key, None)
     for synced in plan.in_sync:
-        entry = entries.get(synced.key)
-        if entry and synced.verified_at and synced.verified_at > entry.verified_at:
-            entries[synced.key] = dataclasses.replace(entry, verified_at=synced.verified_at)
+        if synced.key in entries:
+            entries[synced.key] = _confirmed(entries[synced.key], synced)
     for outcome in outcomes:
         _enter(entries, outcome, now)
     return tuple(entries[key] for key in sorted(entries))
+
+
+def _confirmed(entry: Entry, synced: InSync) -> Entry:
+    """The entry of a key that is as wanted: also where our last put failed and took effect all the same."""
+    now_there = comparable(synced.state)
+    if entry.state is None or {name: entry.state.get(name) for name in now_there} != now_there:
+        entry = dataclasses.replace(entry, state=dump(synced.state))
+    if synced.verified_at and synced.verified_at > entry.verified_at:
+        entry = dataclasses.replace(entry, verified_at=synced.verified_at)
+    return entry
 
 
 def _enter(entries: dict[Key, Entry], outcome: Outcome, now: datetime) -> None:
@@ -210,12 +222,11 @@ def _enter(entries: dict[Key, Entry], outcome: Outcome, now: datetime) -> None:
     if outcome.ok:
         entries[change.key] = Entry(change.key.kind, change.key.name, dump(change.desired), now, now, before)
     elif change.key not in entries:
-        entries[change.key] = Entry(change.key.kind, change.key.name, before or {}, now, now)
+        entries[change.key] = Entry(change.key.kind, change.key.name, None, now, now, before)
 
 
-def _waiting(previous: Status | None, plan: Plan, now: datetime) -> tuple[Wait, ...]:
-    since = {(w.kind, w.name): w.since for w in (previous.waiting if previous else ())}
-    return tuple(Wait(w.key.kind, w.key.name, w.reason, since.get((w.key.kind, w.key.name), now)) for w in plan.waiting)
+def _waiting(plan: Plan, now: datetime) -> tuple[Wait, ...]:
+    return tuple(Wait(held.key.kind, held.key.name, held.reason, held.since or now) for held in plan.waiting)
 
 
 def _figures(
@@ -245,8 +256,8 @@ def _figure(old: Figures | None, key: Key, values: dict[str, str], now: datetime
 
 
 def _summary(plan: Plan, outcomes: Sequence[Outcome]) -> str:
-    failed = sum(not o.ok for o in outcomes) + len(plan.unknown)
-    left = len(plan.pending) - sum(o.ok for o in outcomes)
+    failed = sum(o.failure is not None for o in outcomes) + len(plan.unread)
+    left = len(plan.to_apply) - sum(o.ok for o in outcomes)
     if failed:
         return f"{failed} failed"
     if plan.owner.suspend and plan.changes:
@@ -260,7 +271,7 @@ def _last_error(plan: Plan, outcomes: Sequence[Outcome]) -> str:
 
 
 def _failures(plan: Plan, outcomes: Sequence[Outcome]) -> list[Failure]:
-    return [u.failure for u in plan.unknown] + [o.failure for o in outcomes if o.failure]
+    return [*plan.failures, *(o.failure for o in outcomes if o.failure)]
 
 
 def _conditions(
@@ -315,7 +326,7 @@ def _kind_conditions(plan: Plan, outcomes: Sequence[Outcome], kinds: Sequence[An
         if not kind.condition:
             continue
         waiting = [w for w in plan.waiting if w.key.kind == kind.name]
-        unknown = [u for u in plan.unknown if u.key.kind == kind.name]
+        unknown = [u for u in plan.unread if u.key.kind == kind.name]
         done = {s.key for s in plan.in_sync} | {o.change.key for o in outcomes if o.ok}
         open_ = [c for c in plan.changes if c.key.kind == kind.name and c.key not in done]
         said += _kind_condition(kind, waiting, unknown, open_, any(key.kind == kind.name for key in done))

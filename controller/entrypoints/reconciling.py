@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 from controller.bootstrap import House, build, count_calls
-from controller.domain.safety import refusals
 from controller.entrypoints import exit_codes, inputs, terminal
-from controller.errors import Refused
 from controller.fleet import FleetPlan, Result
 from controller.render import plan_document, plan_markdown, plan_text, result_document, result_text
 
@@ -28,7 +26,7 @@ def plan(*, form: str, detailed_exitcode: bool, verbose: bool, prune: bool, **op
     """Shows the plan. Exit 2 only where asked for, 5 where something could not be read."""
     run = _make_plan(verbose=verbose, **options)
     _show_plan(run.plan, form, verbose=verbose, prune=prune)
-    for refusal in _refusals(run, prune=prune):
+    for refusal in run.plan.refusals(prune=prune):
         terminal.say(f"An apply would be refused: {refusal}")
     _show_calls(run.house, verbose=verbose)
     return _plan_exit_code(run, detailed=detailed_exitcode, prune=prune)
@@ -37,11 +35,10 @@ def plan(*, form: str, detailed_exitcode: bool, verbose: bool, prune: bool, **op
 def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **options: Any) -> int:
     """Plans, checks, asks, applies and tells. Writes statuses even where nothing changes in AWS, if they say new."""
     run = _make_plan(verbose=verbose, quiet=quiet, **options)
-    changes = has_changes(run.plan, prune=prune)
+    changes = run.plan.has_changes(prune=prune)
     if form == "text" and (changes or run.plan.orphans):
         _show_plan(run.plan, form, verbose=verbose, prune=prune)
-    if found := _refusals(run, prune=prune):
-        raise Refused("nothing was done: " + "; ".join(found))
+    run.plan.guard(prune=prune)
     if changes and not _confirmed(yes=yes):
         terminal.say("Nothing was applied.")
         return exit_codes.ERROR
@@ -54,11 +51,6 @@ def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **op
         terminal.show(result_text.render(run.plan, results, verbose=verbose))
     _show_calls(run.house, verbose=verbose)
     return exit_codes.INTERRUPTED if interrupted else _apply_exit_code(results, run.given)
-
-
-def has_changes(fleet_plan: FleetPlan, *, prune: bool) -> bool:
-    """Whether an apply would do anything beside refreshing statuses."""
-    return any(plan.pending for plan in fleet_plan.plans) or (prune and bool(fleet_plan.orphans))
 
 
 def _make_plan(
@@ -103,14 +95,6 @@ def _show_calls(house: House, *, verbose: bool) -> None:
         terminal.say(f"Paid calls to Cost Explorer: {paid}, ${paid / 100:.2f}")
 
 
-def _refusals(run: _Run, *, prune: bool) -> tuple[str, ...]:
-    """Why the guard stops an apply of this plan; orphans count as removals only where they are pruned."""
-    plans, untouched = [*run.plan.plans], sum(len(orphan.status.inventory) for orphan in run.plan.orphans)
-    if prune:
-        plans, untouched = [*plans, *(o.plan for o in run.plan.orphans if o.status.deletion_policy == "Delete")], 0
-    return refusals(plans, run.given.settings.settings.safety, untouched)
-
-
 def _confirmed(*, yes: bool) -> bool:
     if yes:
         return True
@@ -121,10 +105,10 @@ def _confirmed(*, yes: bool) -> bool:
 
 def _plan_exit_code(run: _Run, *, detailed: bool, prune: bool) -> int:
     plans = [*run.plan.plans, *(orphan.plan for orphan in run.plan.orphans)]
-    failed = _failure_code([bool(plan.unknown) for plan in plans], run.given)
+    failed = _failure_code([bool(plan.failures) for plan in plans], run.given)
     if failed is not None:
         return failed
-    return exit_codes.CHANGES if detailed and has_changes(run.plan, prune=prune) else exit_codes.OK
+    return exit_codes.CHANGES if detailed and run.plan.has_changes(prune=prune) else exit_codes.OK
 
 
 def _apply_exit_code(results: Sequence[Result], given: inputs.Inputs) -> int:

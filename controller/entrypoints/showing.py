@@ -7,7 +7,7 @@ from pathlib import Path
 from controller.bootstrap import home_door
 from controller.domain.status import Status
 from controller.entrypoints import exit_codes, inputs, terminal
-from controller.errors import ReconcileError
+from controller.errors import Failure, ReconcileError
 from controller.render import status_document, status_view
 from controller.store.statuses import Statuses
 
@@ -15,7 +15,11 @@ from controller.store.statuses import Statuses
 def status(*, customer: str | None, settings: Path | None, form: str, folder: Path | None) -> int:
     """Shows, or writes one file each, what the last reconcile wrote back. Asks the table only, never AWS itself."""
     loaded = inputs.read_settings(settings, {}).settings
-    statuses = Statuses(home_door(loaded), loaded.tables.billing).load()
+    stored = Statuses(home_door(loaded), loaded.tables.billing).load()
+    broken = [str(one) for one in stored.values() if isinstance(one, Failure)]
+    statuses = {owner_id: one for owner_id, one in stored.items() if isinstance(one, Status)}
+    for told in broken:
+        terminal.say(f"Error: {told}")
     chosen = [_choose(statuses, customer)] if customer else sorted(statuses.values(), key=lambda one: one.owner_id)
     if folder:
         _write_files(folder, status_document.files(chosen))
@@ -25,7 +29,7 @@ def status(*, customer: str | None, settings: Path | None, form: str, folder: Pa
         terminal.write(status_document.to_yaml(chosen))
     else:
         terminal.show(status_view.details(chosen[0]) if customer else status_view.overview(chosen))
-    return exit_codes.OK
+    return exit_codes.PARTIAL if broken else exit_codes.OK
 
 
 def _choose(statuses: Mapping[str, Status], customer: str) -> Status:

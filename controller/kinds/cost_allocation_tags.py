@@ -23,7 +23,10 @@ KEYS_PER_CALL = 100
 class ActiveTag:
     """A tag key that billing splits cost by; one that is inactive is absent."""
 
-    status: str = "Active"
+    status: str
+
+
+ACTIVE = ActiveTag("Active")
 
 
 class CostAllocationTags(Kind[Account, ActiveTag]):
@@ -39,14 +42,14 @@ class CostAllocationTags(Kind[Account, ActiveTag]):
         self._trust = context.trust(context.settings.verify.cost_allocation_tags_hours)
 
     def desired(self, owner: Account) -> Mapping[str, ActiveTag]:
-        return {key: ActiveTag() for key in owner.tag_keys} if owner.payer else {}
+        return dict.fromkeys(owner.tag_keys, ACTIVE) if owner.payer else {}
 
     def observe(self, targets: Collection[Target[ActiveTag]]) -> Mapping[str, Observation[ActiveTag]]:
         if not self._payer:  # keys that were activated from here are the payer's business now
             return {target.name: Absent() for target in targets}
         now = self._clock()
         known: dict[str, Observation[ActiveTag]] = {
-            target.name: Present(ActiveTag(), verified_at=target.applied.verified_at)
+            target.name: Present(ACTIVE, verified_at=target.applied.verified_at)
             for target in targets
             if target.desired
             and target.applied
@@ -80,7 +83,7 @@ class CostAllocationTags(Kind[Account, ActiveTag]):
         if status is None:
             return Waiting("billing has not seen this tag key yet; it does up to 24 h after the first resource has it")
         read_at = self._clock() if self._trust else None  # read every time: nothing to remember
-        return Present(ActiveTag(), verified_at=read_at) if status == "Active" else Absent()
+        return Present(ACTIVE, verified_at=read_at) if status == "Active" else Absent()
 
     def _statuses(self, keys: Sequence[str]) -> dict[str, str] | Failure:
         statuses: dict[str, str] = {}

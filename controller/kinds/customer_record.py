@@ -5,6 +5,7 @@ Only our attributes are written, one by one, so that what others keep in the ite
 for the books, marked with `closed_at`.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +44,8 @@ class CustomerRecord:
     payment_terms: str | None = None
     discount_percent: Decimal | None = None
     bucket_names: tuple[str, ...] = ()
+    odd: str | None = None
+    """Attributes of a type that we never write, as JSON, so that they show up as a difference."""
 
 
 class CustomerRecords(Kind[Customer, CustomerRecord]):
@@ -91,7 +94,7 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         self._update(name, {}, [], once={"closed_at": _timestamp(self._clock())})
 
     def source(self, owner: Customer, name: str, path: Path) -> str:
-        return SOURCES[path[0]]
+        return SOURCES.get(path[0], "")
 
     def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
         """The items with these ids; what DynamoDB leaves unprocessed is asked for again."""
@@ -131,13 +134,19 @@ def _observation(item: Mapping[str, Any] | None) -> Observation[CustomerRecord]:
 
 
 def _record(ours: dict[str, Any]) -> CustomerRecord:
-    """Values of a type that we never write are shown as text, so that they differ and are put right."""
-    names = ours.pop("bucket_names", ())
-    values: dict[str, Any] = {
-        key: value if isinstance(value, str | Decimal) else str(value) for key, value in ours.items()
-    }
-    buckets = tuple(sorted(map(str, names))) if isinstance(names, list | set) else (str(names),) if names else ()
-    return CustomerRecord(**values, bucket_names=buckets)
+    odd = {key: value for key, value in ours.items() if not _is_written_so(key, value)}
+    values = {key: value for key, value in ours.items() if key not in odd}
+    names = tuple(sorted(values.pop("bucket_names", ())))
+    return CustomerRecord(
+        **values, bucket_names=names, odd=json.dumps(odd, sort_keys=True, default=str) if odd else None
+    )
+
+
+def _is_written_so(key: str, value: Any) -> bool:
+    """Whether the value has the type that we write: text, a number for the discount, a list of texts for buckets."""
+    if key == "bucket_names":
+        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return isinstance(value, Decimal if key == "discount_percent" else str)
 
 
 def _attributes(record: CustomerRecord) -> dict[str, Any]:

@@ -54,12 +54,6 @@ def customer_title(name: str, customer_id: str) -> str:
     return visible(f"{name} ({customer_id})")
 
 
-def source_file(owner: Owner) -> str:
-    """The file that declares the owner; empty where none does."""
-    place = owner.origin.locate("")
-    return place.file if place else ""
-
-
 def field_name(path: Path) -> str:
     """`limit`, `tags[daylily:cost_center]`, `rules[TransitionToIA].prefix`: any key but a plain word in brackets."""
     name = "".join(f".{part}" if PLAIN_WORD.fullmatch(part) else f"[{part}]" for part in path)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 
 from controller import __version__
 from controller.domain.customer import Account, Owner
-from controller.domain.plan import Change, Kept, Pending, Plan, PlannedField, Unknown
+from controller.domain.plan import Change, Held, Kept, Plan, PlannedField, Unread
 from controller.errors import TransientFailure
 from controller.fleet import FleetPlan, Orphan
 from controller.render.json_text import json_text
-from controller.render.phrases import iso, source_file
+from controller.render.phrases import iso
 from controller.render.tally import Tally, tally
 
 FORMAT_VERSION = "1.0"
@@ -274,7 +274,7 @@ def _owner(plan: Plan) -> OwnerDocument:
         id=owner.id,
         name=owner.name,
         account=_account(owner),
-        source=source_file(owner),
+        source=owner.file,
         suspended=owner.suspend,
         digest=plan.digest,
         changes=_changes(plan.changes),
@@ -282,7 +282,7 @@ def _owner(plan: Plan) -> OwnerDocument:
         kept=tuple(_kept(one) for one in sorted(plan.kept, key=lambda one: one.key)),
         waiting=_pending(plan.waiting),
         settling=_pending(plan.settling),
-        unreadable=_unreadable(plan.unknown),
+        unreadable=_unreadable(plan.problems),
     )
 
 
@@ -297,7 +297,7 @@ def _orphan(orphan: Orphan) -> OrphanDocument:
         digest=plan.digest,
         inventory=tuple(KeyDocument(key.kind, key.name) for key in sorted(status.keys)),
         changes=_changes(plan.changes) if status.deletion_policy == "Delete" else (),
-        unreadable=_unreadable(plan.unknown),
+        unreadable=_unreadable(plan.problems),
     )
 
 
@@ -327,12 +327,12 @@ def _kept(kept: Kept) -> KeptDocument:
     return KeptDocument(kept.key.kind, kept.key.name, tuple(sorted(kept.parts)))
 
 
-def _pending(pending: Iterable[Pending]) -> tuple[PendingDocument, ...]:
+def _pending(pending: Iterable[Held]) -> tuple[PendingDocument, ...]:
     ordered = sorted(pending, key=lambda one: one.key)
     return tuple(PendingDocument(one.key.kind, one.key.name, one.reason) for one in ordered)
 
 
-def _unreadable(unknown: Iterable[Unknown]) -> tuple[UnreadableDocument, ...]:
+def _unreadable(unknown: Iterable[Unread]) -> tuple[UnreadableDocument, ...]:
     return tuple(
         UnreadableDocument(
             kind=one.key.kind,

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from controller import __version__
 from controller.domain.customer import Account
-from controller.domain.plan import Action, Change, Plan, PlannedField, Unknown
+from controller.domain.plan import Action, Change, Plan, PlannedField, Unread
 from controller.fleet import FleetPlan
 from controller.render.folding import Section, size
 from controller.render.markdown_text import code, fenced, prose
@@ -22,7 +22,6 @@ from controller.render.phrases import (
     moment,
     reason,
     shown,
-    source_file,
     title,
     what_to_do,
 )
@@ -89,7 +88,7 @@ def _alert(level: str, title: str, items: Sequence[str]) -> Section:
 
 def _dangers(told: Iterable[Plan]) -> Iterator[str]:
     for plan in told:
-        for change in plan.pending:
+        for change in plan.to_apply:
             for note in change.notes:
                 if note.level == "danger":
                     yield f"{_where(plan, change)}: {prose(note.text)}"
@@ -97,7 +96,7 @@ def _dangers(told: Iterable[Plan]) -> Iterator[str]:
 
 def _drifts(told: Iterable[Plan]) -> Iterator[str]:
     for plan in told:
-        for change in plan.pending:
+        for change in plan.to_apply:
             for field in change.fields:
                 if field.because == "drift":
                     did = f"{code(field_name(field.path))} was {by_hand(field)}"
@@ -113,7 +112,7 @@ def _shared(shared: Iterable[Shared]) -> Iterator[str]:
 
 def _unread(plan: FleetPlan, shared: Mapping[Sign, Shared]) -> Iterator[str]:
     for one in plan.plans:
-        for unknown in one.unknown:
+        for unknown in one.problems:
             if sign(one.owner, unknown.failure) not in shared:
                 yield f"{_where(one, unknown)}: {_failure(unknown)}"
 
@@ -127,11 +126,11 @@ def _orphans(plan: FleetPlan) -> Iterator[str]:
         yield f"{code(orphan.status.name)} ({code(orphan.status.owner_id)}): {policy}"
 
 
-def _where(plan: Plan, part: Change | Unknown) -> str:
+def _where(plan: Plan, part: Change | Unread) -> str:
     return f"{code(plan.owner.name)} {code(part.key.kind)} {code(part.key.name)}"
 
 
-def _failure(one: Unknown | Shared) -> str:
+def _failure(one: Unread | Shared) -> str:
     return prose(" — ".join(text for text in (reason(one.failure), what_to_do(one.failure)) if text))
 
 
@@ -160,7 +159,7 @@ def _table(told: Sequence[Plan], totals: Tally) -> Section:
 
 def _table_row(plan: Plan, columns: Iterable[Action]) -> str:
     counts = " | ".join(str(sum(change.action == action for change in plan.changes)) for action in columns)
-    file = source_file(plan.owner)
+    file = plan.owner.file
     kind = "account " if isinstance(plan.owner, Account) else ""
     name = f"{kind}{code(plan.owner.name)}{_standing(plan)}"
     return f"| {name} | {counts} | {_monthly_limit(plan)} | {code(file) if file else ''} |"
@@ -204,7 +203,7 @@ def _details(told: Sequence[Plan]) -> Section:
 
 
 def _diff(plan: Plan) -> Iterator[str]:
-    file = source_file(plan.owner)
+    file = plan.owner.file
     yield visible(f"  {title(plan.owner)}{_standing(plan)}" + (f"   {file}" if file else ""))
     for change in plan.changes:
         yield visible(f"    {VERBS[change.action]} {change.key}")

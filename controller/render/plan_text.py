@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from controller.domain.plan import Change, Plan, PlannedField, Unknown
+from controller.domain.plan import Change, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.fleet import FleetPlan, Orphan
 from controller.render.page import BLANK, Line, Page, line
@@ -19,7 +19,6 @@ from controller.render.phrases import (
     moment,
     reason,
     shown,
-    source_file,
     title,
     what_to_do,
 )
@@ -61,12 +60,12 @@ class _Writer:
         body = list(self._changes(plan, columns))
         body += [_row(".", "settles", one.key, "dim", (one.reason, ""), columns=columns) for one in plan.settling]
         body += [_row(".", "waits", one.key, "dim", (one.reason, ""), columns=columns) for one in plan.waiting]
-        if not body and all(sign(plan.owner, unknown.failure) in self.shared for unknown in plan.unknown):
+        if not body and all(sign(plan.owner, unknown.failure) in self.shared for unknown in plan.problems):
             return []
         body += self._unread(plan, columns)
         if self.verbose:
             body += [_row("=", "in sync", synced.key, "dim", columns=columns) for synced in plan.in_sync]
-        return [_header(title(plan.owner), source_file(plan.owner), _standing(plan)), *body]
+        return [_header(title(plan.owner), plan.owner.file, _standing(plan)), *body]
 
     def orphan(self, orphan: Orphan) -> list[Line]:
         status, plan = orphan.status, orphan.plan
@@ -76,7 +75,7 @@ class _Writer:
             rows = [line(f"      {key.kind}  {key.name}") for key in staying(orphan)]
             return [header, line(f"  {told}"), *rows]
         told = "nothing of ours is left; --prune forgets it"
-        if plan.changes or plan.unknown:
+        if plan.changes or plan.problems:
             told = "--prune would remove what is ours"
         columns = _kind_columns(plan)
         rows = [*self._changes(plan, columns), *self._unread(plan, columns)]
@@ -100,7 +99,7 @@ class _Writer:
         )
 
     def _unread(self, plan: Plan, columns: int) -> Iterator[Line]:
-        for unknown in plan.unknown:
+        for unknown in plan.problems:
             if sign(plan.owner, unknown.failure) in self.shared:
                 yield _row("?", "unread", unknown.key, "red", ("for the reason given below", ""), columns=columns)
             else:
@@ -140,7 +139,7 @@ def _standing(plan: Plan) -> str:
 
 
 def _kind_columns(plan: Plan) -> int:
-    parts = (plan.changes, plan.settling, plan.waiting, plan.unknown)
+    parts = (plan.changes, plan.settling, plan.waiting, plan.problems)
     return max((width(visible(one.key.kind)) for part in parts for one in part), default=0)
 
 
@@ -198,7 +197,7 @@ def _notes(change: Change) -> Iterator[Line]:
             yield line(f"      note: {note.text}")
 
 
-def _failure(unknown: Unknown | Shared) -> Iterator[Line]:
+def _failure(unknown: Unread | Shared) -> Iterator[Line]:
     yield line(f"      {reason(unknown.failure)}")
     advice = what_to_do(unknown.failure)
     if advice:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from controller import __version__
 from controller.domain.outcome import Outcome
-from controller.domain.plan import Unknown
+from controller.domain.plan import Unread
 from controller.domain.resource import Key
 from controller.errors import Failure, TransientFailure
 from controller.fleet import FleetPlan, Result
@@ -107,7 +107,7 @@ def _owner(result: Result, stays: list[str]) -> OwnerResultDocument:
         name=result.plan.owner.name,
         complete=result.complete,
         changes=tuple(_outcome(one) for one in result.outcomes),
-        unreadable=tuple(_unreadable(one) for one in sorted(result.plan.unknown, key=lambda one: one.key)),
+        unreadable=tuple(_unreadable(one) for one in sorted(result.plan.problems, key=lambda one: one.key)),
         unsaved=_failure(result.unsaved),
         released=result.released and not result.unsaved,
         stays=tuple(stays) if result.released else (),
@@ -126,7 +126,7 @@ def _outcome(outcome: Outcome) -> OutcomeDocument:
     )
 
 
-def _unreadable(unknown: Unknown) -> dict[str, object]:
+def _unreadable(unknown: Unread) -> dict[str, object]:
     failure = _failure(unknown.failure)
     assert failure
     return {"kind": unknown.key.kind, "name": unknown.key.name, **asdict(failure)}

@@ -87,7 +87,7 @@ def score(results: Sequence[Result]) -> Score:
         not_begun=not_begun,
         owners=len(results),
         failed_owners=sum(result.failed for result in results),
-        unread=sum(bool(result.plan.unknown) for result in results),
+        unread=sum(bool(result.plan.problems) for result in results),
         unsaved=sum(result.unsaved is not None for result in results),
         released=sum(result.released and not result.unsaved for result in results),
     )
@@ -147,7 +147,7 @@ def _met(result: Result) -> Iterator[tuple[str, str, Failure]]:
         key = outcome.change.key
         if outcome.tried and outcome.failure:
             yield key.kind, f"{key.kind}/{key.name}", outcome.failure
-    for unknown in result.plan.unknown:
+    for unknown in result.plan.problems:
         key = unknown.key
         yield key.kind, f"{key.kind}/{key.name} could not be read", unknown.failure
     if result.unsaved:

@@ -44,7 +44,7 @@ def shared_failures(met: Iterable[Met]) -> Mapping[Sign, Shared]:
 
 def unread(plans: Iterable[Plan]) -> Iterator[Met]:
     """The failures that kept things from being read."""
-    return ((plan.owner, unknown.key.kind, unknown.failure) for plan in plans for unknown in plan.unknown)
+    return ((plan.owner, unknown.key.kind, unknown.failure) for plan in plans for unknown in plan.problems)
 
 
 def unread_of(plan: FleetPlan) -> Mapping[Sign, Shared]:

@@ -66,12 +66,8 @@ def files(statuses: Iterable[Status]) -> dict[str, str]:
     return {
         f"{quote(one.owner_id, safe='')}.json": json_text(to_document(one))
         for one in _ordered(statuses)
-        if not is_account(one)
+        if not one.is_account
     }
-
-
-def is_account(status: Status) -> bool:
-    return status.owner_id.startswith("account/")
 
 
 @dataclass(frozen=True, slots=True)

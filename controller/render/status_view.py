@@ -6,7 +6,7 @@ from decimal import Decimal
 from controller.domain.status import Status
 from controller.render.page import BLANK, Line, Page, line, table
 from controller.render.phrases import customer_title, moment
-from controller.render.status_document import is_account, spending
+from controller.render.status_document import spending
 
 COLUMNS = ("CUSTOMER", "READY", "SPENT", "LIMIT", "USED", "FORECAST", "AS OF", "MESSAGE")
 RIGHT = frozenset({2, 3, 4, 5})
@@ -15,7 +15,7 @@ UNKNOWN = "-"
 
 def overview(statuses: Iterable[Status]) -> Page:
     """One row per customer by id, then the accounts. What is unknown shows as `-`, never as 0."""
-    ordered = sorted(statuses, key=lambda one: (is_account(one), one.owner_id))
+    ordered = sorted(statuses, key=lambda one: (one.is_account, one.owner_id))
     if not ordered:
         return Page((line("Nothing was reconciled yet."),))
     return Page(tuple(table([COLUMNS, *(_row(one) for one in ordered)], RIGHT)))
@@ -46,7 +46,7 @@ def _row(status: Status) -> tuple[str, ...]:
     spent = spending(status)
     message = ready.message if ready and ready.status != "True" else status.summary
     return (
-        f"account {status.name}" if is_account(status) else status.name,
+        f"account {status.name}" if status.is_account else status.name,
         ready.status if ready else "Unknown",
         _money(spent.actual),
         _money(spent.limit, spent.currency),
@@ -59,7 +59,7 @@ def _row(status: Status) -> tuple[str, ...]:
 
 def _facts(status: Status) -> list[tuple[str, ...]]:
     facts = [
-        ("Name:", status.name if is_account(status) else customer_title(status.name, status.owner_id)),
+        ("Name:", status.name if status.is_account else customer_title(status.name, status.owner_id)),
         ("Account:", status.account),
         ("Manifest:", status.source),
         ("Summary:", status.summary),

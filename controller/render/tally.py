@@ -89,9 +89,9 @@ class Tally:
 def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
     """Counts a plan once, in linear time."""
     customers = [one for one in plan.plans if isinstance(one.owner, Customer)]
-    changed = sum(bool(one.pending) for one in customers)
+    changed = sum(bool(one.to_apply) for one in customers)
     pruned = [orphan.plan for orphan in plan.orphans if prune and not releases(orphan)]
-    changes = [change for one in (*plan.plans, *pruned) for change in one.pending]
+    changes = [change for one in (*plan.plans, *pruned) for change in one.to_apply]
     trusted = _trusted(plan)
     return Tally(
         actions=_actions(changes),
@@ -99,10 +99,10 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
         changing_adoptions=sum(change.action == "adopt" and change.writes for change in changes),
         customers=len(customers),
         changed=changed,
-        changed_accounts=sum(bool(one.pending) for one in plan.plans) - changed,
+        changed_accounts=sum(bool(one.to_apply) for one in plan.plans) - changed,
         unchanged=sum(matches(one) for one in customers),
         suspended=sum(bool(one.owner.suspend and one.changes) for one in plan.plans),
-        unread=sum(bool(one.unknown) for one in plan.plans),
+        unread=sum(bool(one.problems) for one in plan.plans),
         waiting=sum(len(one.waiting) for one in plan.plans),
         settling=sum(len(one.settling) for one in plan.plans),
         orphans=len(plan.orphans),
@@ -116,7 +116,7 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
 
 def matches(plan: Plan) -> bool:
     """Whether AWS holds what the owner asks for, as far as we can tell after our own writes."""
-    return not (plan.changes or plan.unknown or plan.waiting)
+    return not (plan.changes or plan.problems or plan.waiting)
 
 
 def releases(orphan: Orphan) -> bool:

@@ -5,6 +5,7 @@ GetItem. The status itself is one JSON attribute; beside it stand the few that a
 """
 
 import gzip
+import uuid
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.aws.clients import Aws
 from controller.domain.status import FORMAT, Status
-from controller.errors import PermanentFailure, TransientFailure
+from controller.errors import Failure, PermanentFailure, TransientFailure
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"})
 
@@ -30,9 +31,12 @@ class Statuses:
     def __init__(self, aws: Aws, table: str) -> None:
         self._aws, self._table = aws, table
 
-    def load(self) -> Mapping[str, Status]:
-        """All statuses by owner id. Raises PermanentFailure for a missing table or an item that is not readable."""
-        statuses: dict[str, Status] = {}
+    def load(self) -> Mapping[str, Status | Failure]:
+        """All statuses by owner id, a Failure standing for an item that is not one of ours.
+
+        Raises PermanentFailure for a missing table, and for an item that a newer version of this tool wrote.
+        """
+        statuses: dict[str, Status | Failure] = {}
         more: dict[str, Any] = {}
         while True:
             page = self._call(
@@ -49,20 +53,26 @@ class Statuses:
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def save(self, status: Status) -> None:
-        """Writes version `status.version + 1` over version `status.version`; 0 means that there is none yet."""
+        """Writes version `status.version + 1` over version `status.version`; 0 means that there is none yet.
+
+        A write whose answer was lost is made again and meets itself: known by its write id, it has succeeded.
+        """
+        write_id = uuid.uuid4().hex
         first = status.version == 0
         condition = "attribute_not_exists(#owner)" if first else "#version = :seen"
         try:
             self._call(
                 "put_item",
                 about=f"{self._table}/{status.owner_id}",
-                Item=_item(status),
+                Item=_item(status) | {"write_id": {"S": write_id}},
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#owner": "owner"} if first else {"#version": "version"},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **({} if first else {"ExpressionAttributeValues": {":seen": {"N": str(status.version)}}}),
             )
         except PermanentFailure as failure:
-            raise _conflict(failure) from failure
+            if (failure.item or {}).get("write_id") != {"S": write_id}:
+                raise _conflict(failure) from failure
 
     def delete(self, status: Status) -> None:
         try:
@@ -80,7 +90,7 @@ class Statuses:
     def _call(self, operation: str, about: str = "", **parameters: Any) -> dict[str, Any]:
         return self._aws.call("dynamodb", operation, about=about or self._table, TableName=self._table, **parameters)
 
-    def _status(self, item: Mapping[str, Any]) -> Status:
+    def _status(self, item: Mapping[str, Any]) -> Status | Failure:
         owner = item["owner"]["S"]
         if int(item.get("format", {}).get("N", "0")) > FORMAT:
             raise PermanentFailure(
@@ -91,11 +101,13 @@ class Statuses:
         try:
             return _STATUS.validate_json(_document(item))
         except (KeyError, ValidationError, OSError, EOFError, zlib.error) as error:
-            raise PermanentFailure(
-                f"the status of {owner} in the table {self._table} is not one that this tool wrote: {error}",
+            what = str(error).splitlines()[0]
+            return PermanentFailure(
+                f"the status of {owner} in the table {self._table} is not one that this tool wrote: {what}",
+                code="ForeignStatus",
                 resource=self._table,
                 advice="Restore the item from point-in-time recovery, or delete it: what it managed is adopted again.",
-            ) from error
+            )
 
 
 def _item(status: Status) -> dict[str, Any]:

@@ -23,6 +23,8 @@ PERMISSIONS = frozenset(
 )
 
 WAIT_SECONDS = 60
+PROTECT_TRIES = 60
+"""Tries to switch point-in-time recovery on, 10 s apart: AWS enables backups of a new table some minutes later."""
 
 
 def keys(tables: TableSettings) -> dict[str, tuple[str, ...]]:
@@ -41,7 +43,8 @@ def make(aws: Aws, tables: TableSettings, sleep: Callable[[float], None] = time.
         else:
             _check_keys(name, attributes, there)
             yield f"{name}: exists"
-        if _protect(aws, name):
+    for name in keys(tables):
+        if _protect(aws, name, sleep):
             yield f"{name}: point-in-time recovery switched on"
 
 
@@ -111,20 +114,28 @@ def _wait(aws: Aws, name: str, sleep: Callable[[float], None]) -> None:
     raise TransientFailure(f"the table {name} is not active after {WAIT_SECONDS} s", resource=name)
 
 
-def _protect(aws: Aws, name: str) -> bool:
-    """Switches point-in-time recovery on; False where it is on already."""
+def _protect(aws: Aws, name: str, sleep: Callable[[float], None]) -> bool:
+    """Switches point-in-time recovery on; False where it is on already. A new table takes minutes to allow it."""
     answer = aws.call("dynamodb", "describe_continuous_backups", about=name, TableName=name)
     recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
         return False
-    aws.call(
-        "dynamodb",
-        "update_continuous_backups",
-        about=name,
-        TableName=name,
-        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-    )
-    return True
+    for patience in reversed(range(PROTECT_TRIES)):
+        try:
+            aws.call(
+                "dynamodb",
+                "update_continuous_backups",
+                about=name,
+                TableName=name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+        except PermanentFailure as failure:
+            if failure.code != "ContinuousBackupsUnavailableException" or not patience:
+                raise
+            sleep(10)
+        else:
+            return True
+    raise AssertionError("the last try returns or raises")
 
 
 def _logical_id(name: str) -> str:

@@ -42,12 +42,12 @@ def test_a_call_is_counted_under_its_service_and_operation(door: Door) -> None:
 
 
 def test_every_attempt_counts_and_waits_in_between(door: Door, slept: list[float], sandbox: Sandbox) -> None:
-    """A paid service is paid for each attempt that it answers."""
+    """A paid service is paid for what it answers; failed requests are free."""
     sandbox.faults.add(Fault("ce", "", "throttle", times=2))
     aws = door()
     aws.call("ce", "list_cost_allocation_tags")
     assert aws.calls == {"ce:ListCostAllocationTags": 3}
-    assert aws.paid_calls == 3
+    assert aws.paid_calls == 1
     assert len(sandbox.requests) == 3, "botocore does not try again behind our back"
     assert len(slept) == 2
 
@@ -131,9 +131,26 @@ def test_items_are_worked_on_at_the_same_time(door: Door) -> None:
     assert door(concurrency=4).each(lambda _: together.wait() >= 0, range(4)) == [True] * 4
 
 
-def test_a_mistake_of_ours_is_not_swallowed(door: Door) -> None:
-    with pytest.raises(ZeroDivisionError):
-        door().each(lambda number: 1 / number, [1, 0])
+def test_a_bug_with_one_item_is_told_with_its_traceback_and_stops_no_other(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, bug = door().each(lambda number: 1 / number, [1, 0])
+
+    assert first == 1
+    assert isinstance(bug, PermanentFailure)
+    assert "This is a bug" in str(bug)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_region_that_is_not_enabled_does_not_condemn_the_account(door: Door, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("sns", "", "error", "InvalidClientTokenId", 403))
+    aws = door()
+
+    with pytest.raises(PermanentFailure, match="is this region enabled") as refused:
+        aws.call("sns", "list_topics")
+
+    assert not isinstance(refused.value, AccountFailure)
+    assert aws.call("sns", "list_topics")["Topics"] == []
 
 
 def test_clients_are_shared_by_threads(door: Door, sandbox: Sandbox) -> None:

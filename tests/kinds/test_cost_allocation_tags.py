@@ -47,7 +47,7 @@ def test_a_key_is_activated_a_day_after_its_first_use(life: Life, sandbox: Sandb
 def test_an_active_key_is_adopted_without_a_writing_call(life: Life, sandbox: Sandbox) -> None:
     sandbox.cost.sees_tag_keys(ACCOUNT, [KEY], active=True)
     life.put(ONE_KEY)
-    assert life.states(ONE_KEY) == {KEY: ActiveTag()}
+    assert life.states(ONE_KEY) == {KEY: ActiveTag("Active")}
     assert writes(sandbox) == []
 
 
@@ -69,18 +69,18 @@ def test_a_hundred_keys_and_one_are_two_requests(life: Life, sandbox: Sandbox) -
 
 def test_an_active_key_is_not_asked_for_within_the_interval(life: Life, sandbox: Sandbox) -> None:
     sandbox.cost.sees_tag_keys(ACCOUNT, [KEY], active=True)
-    life.remember(KEY, ActiveTag(), NOW)
+    life.remember(KEY, ActiveTag("Active"), NOW)
     sandbox.advance(timedelta(hours=5, minutes=59))
-    assert life.look(ONE_KEY) == {KEY: Present(ActiveTag(), verified_at=NOW)}
+    assert life.look(ONE_KEY) == {KEY: Present(ActiveTag("Active"), verified_at=NOW)}
     assert sandbox.requests == ()
     sandbox.advance(timedelta(minutes=1))
-    assert life.look(ONE_KEY) == {KEY: Present(ActiveTag(), verified_at=sandbox.now())}
+    assert life.look(ONE_KEY) == {KEY: Present(ActiveTag("Active"), verified_at=sandbox.now())}
     assert len(sandbox.requests) == 1
 
 
 def test_only_what_is_due_is_asked_for(life: Life, sandbox: Sandbox) -> None:
     sandbox.cost.sees_tag_keys(ACCOUNT, OWN_ACCOUNT.tag_keys, active=True)
-    life.remember(KEY, ActiveTag(), NOW)
+    life.remember(KEY, ActiveTag("Active"), NOW)
     seen = life.look(OWN_ACCOUNT)
     assert [type(one) for one in seen.values()] == [Present, Present]
     assert len(sandbox.requests) == 1
@@ -89,7 +89,7 @@ def test_only_what_is_due_is_asked_for(life: Life, sandbox: Sandbox) -> None:
 def test_a_full_run_trusts_nothing(sandbox: Sandbox) -> None:
     sandbox.cost.sees_tag_keys(ACCOUNT, [KEY])
     full = CostAllocationTags(context(sandbox, full=True))
-    assert look(full, Target(KEY, ActiveTag(), Applied(ActiveTag(), NOW, NOW))) == {KEY: Absent()}
+    assert look(full, Target(KEY, ActiveTag("Active"), Applied(ActiveTag("Active"), NOW, NOW))) == {KEY: Absent()}
 
 
 def test_a_member_account_is_told_what_to_do(life: Life, sandbox: Sandbox) -> None:
@@ -109,7 +109,7 @@ def test_an_account_that_is_no_payer_wants_nothing(life: Life) -> None:
 def test_an_account_that_stops_being_the_payer_lets_its_keys_go_without_a_call(sandbox: Sandbox) -> None:
     member = CostAllocationTags(context(sandbox, account=replace(OWN_ACCOUNT, payer=False)))
 
-    assert look(member, Target(KEY, None, Applied(ActiveTag(), NOW, NOW))) == {KEY: Absent()}
+    assert look(member, Target(KEY, None, Applied(ActiveTag("Active"), NOW, NOW))) == {KEY: Absent()}
     assert sandbox.requests == ()
 
 
@@ -124,9 +124,9 @@ def test_a_refusal_of_one_key_leaves_the_other(life: Life, sandbox: Sandbox) -> 
     for key in ("daylily:cost_center", KEY):
         if key == KEY:
             with pytest.raises(PermanentFailure):
-                life.kind.put(key, ActiveTag(), None)
+                life.kind.put(key, ActiveTag("Active"), None)
         else:
-            life.kind.put(key, ActiveTag(), None)
+            life.kind.put(key, ActiveTag("Active"), None)
     assert sandbox.cost.active_keys(ACCOUNT) == {"daylily:cost_center"}
 
 
@@ -139,7 +139,7 @@ def test_throttling_by_the_name_of_cost_explorer_is_waited_out(life: Life, sandb
 
 def test_a_removal_is_marked_as_danger(life: Life) -> None:
     """It changes the bill of every account of the organisation."""
-    assert [note.level for note in life.kind.notes(KEY, ActiveTag(), None)] == ["danger"]
-    assert [note.text for note in life.kind.notes(KEY, None, ActiveTag())] == [
+    assert [note.level for note in life.kind.notes(KEY, ActiveTag("Active"), None)] == ["danger"]
+    assert [note.text for note in life.kind.notes(KEY, None, ActiveTag("Active"))] == [
         "takes effect within 24 hours, for cost from then on"
     ]

@@ -83,5 +83,5 @@ def test_its_failure_stops_no_other_kind(fleet: Fleet, cloud: Cloud) -> None:
     cloud.failing["DescribeAlarms"] = PermanentFailure("no", code="AccessDenied")
     plan = fleet.plan(Desired((WANTED,)))
     customer = plan.plans[1]
-    assert [unknown.key for unknown in customer.unknown] == [Key(SizeAlarms.name, NAME)]
+    assert [unknown.key for unknown in customer.unread] == [Key(SizeAlarms.name, NAME)]
     assert [change.key.kind for change in customer.changes] == [CustomerThing.name]

@@ -11,7 +11,7 @@ import pytest
 from controller.domain.customer import Account, Customer, Origin, Place
 from controller.domain.kind import Note
 from controller.domain.outcome import Outcome
-from controller.domain.plan import Change, InSync, Kept, Pending, Plan, PlannedField, Unknown
+from controller.domain.plan import Change, Held, InSync, Kept, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.domain.status import Condition, Entry, Figures, Status, Wait
 from controller.errors import AccountFailure, PermanentFailure, TransientFailure
@@ -164,9 +164,9 @@ def gamma() -> Plan:
                 (PlannedField(("rules", "TransitionToIA", "prefix"), "results/", None),),
             ),
         ),
-        waiting=(Pending(Key("cost_allocation_tags", "daylily:customer_id"), "billing has not seen this key yet"),),
-        settling=(Pending(budget("cust_gamma"), "AWS may still answer with what we replaced; until 06:00:30 UTC"),),
-        unknown=(Unknown(tags("gamma"), denied),),
+        waiting=(Held(Key("cost_allocation_tags", "daylily:customer_id"), "billing has not seen this key yet"),),
+        settling=(Held(budget("cust_gamma"), "AWS may still answer with what we replaced; until 06:00:30 UTC"),),
+        unread=(Unread(tags("gamma"), denied),),
     )
 
 
@@ -179,7 +179,7 @@ def locked_out(number: int, failure: AccountFailure | None = None) -> Plan:
         advice="Renew the credentials of this account.",
     )
     owner = customer(f"lab-{number:04}", f"cust_lab{number:04}", account="second")
-    return Plan(owner, unknown=(Unknown(tags(owner.name), expired), Unknown(budget(owner.id), expired)))
+    return Plan(owner, unread=(Unread(tags(owner.name), expired), Unread(budget(owner.id), expired)))
 
 
 def status(name: str, customer_id: str, *keys: Key, **more: Any) -> Status:
@@ -233,11 +233,11 @@ def results(plan: FleetPlan) -> tuple[Result, ...]:
     clash = TransientFailure("another run wrote in between")
     found = []
     for one in plan.plans:
-        outcomes = [Outcome(change, seconds=0.4) for change in one.pending]
+        outcomes = [Outcome(change, seconds=0.4) for change in one.to_apply]
         if one.owner.id == "cust_beta01":
-            outcomes[-1] = Outcome(one.pending[-1], denied, seconds=1.25)
+            outcomes[-1] = Outcome(one.to_apply[-1], denied, seconds=1.25)
         if one.owner.id == "cust_gamma":
-            outcomes[-1] = Outcome(one.pending[-1], TransientFailure("not begun: the run ended before"), tried=False)
+            outcomes[-1] = Outcome(one.to_apply[-1], TransientFailure("not begun: the run ended before"), tried=False)
         found.append(Result(one, tuple(outcomes), clash if one.owner.id == "cust_abc123" else None))
     retain, delete = plan.orphans
     found.append(Result(Plan(retain.plan.owner, gone=retain.plan.gone), released=True))

@@ -67,7 +67,7 @@ def test_every_plan_keeps_the_schema_and_agrees_with_its_summary(plan: FleetPlan
     VALIDATOR.validate(document)
     summary = document["summary"]
     assert document["has_changes"] == bool(sum(summary[word] for word in ("create", "update", "delete", "adopt")))
-    assert document["has_changes"] == any(one.pending for one in plan.plans)
+    assert document["has_changes"] == any(one.to_apply for one in plan.plans)
     assert document["has_changes"] == (not tally(plan).summary.startswith("No changes."))
     assert text.isascii()
     assert text.replace("\n", "").isprintable()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.domain.customer import Customer, Origin, Place
 from controller.domain.kind import Note
-from controller.domain.plan import Change, Plan, PlannedField, Unknown
+from controller.domain.plan import Change, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.errors import PermanentFailure
 from controller.render import plan_markdown
@@ -88,7 +88,7 @@ def _hostile_plan(name: str, key: str, value: str, note: str) -> Plan:
     fields = (PlannedField((key,), value, note, "drift", key), PlannedField(("limit",), value, None))
     change = Change(Key("budget", value), "adopt", fields, (Note(note, "danger"),))
     failure = PermanentFailure(note, code=key, operation=value, resource=name, advice=note)
-    return Plan(owner, (change,), unknown=(Unknown(Key(key, name), failure),))
+    return Plan(owner, (change,), unread=(Unread(Key(key, name), failure),))
 
 
 def _without_code(text: str) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from controller.domain.customer import Customer, Origin, Place
 from controller.domain.kind import Note
-from controller.domain.plan import Change, Kept, Plan, PlannedField, Unknown
+from controller.domain.plan import Change, Kept, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.errors import AccountFailure, PermanentFailure
 from controller.render import plan_text
@@ -70,7 +70,7 @@ def test_expired_credentials_are_told_once_for_a_thousand_customers() -> None:
 
 def test_a_failed_kind_is_told_once_for_all_its_customers() -> None:
     denied = PermanentFailure("AccessDenied: no", code="AccessDenied", operation="budgets:DescribeBudgets")
-    plans = [Plan(customer(f"c{n}", f"cust_{n}"), unknown=(Unknown(budget(f"cust_{n}"), denied),)) for n in range(5)]
+    plans = [Plan(customer(f"c{n}", f"cust_{n}"), unread=(Unread(budget(f"cust_{n}"), denied),)) for n in range(5)]
     text = str(plan_text.render(fleet_plan(plans)))
     assert text.count("AccessDenied: no") == 1
     assert "for 5 owners" in text
@@ -79,7 +79,7 @@ def test_a_failed_kind_is_told_once_for_all_its_customers() -> None:
 def test_a_customer_with_changes_says_which_keys_the_shared_failure_left_unread() -> None:
     failure = AccountFailure("expired", code="ExpiredToken")
     owner = customer("acme-genomics", "cust_abc123", account="second")
-    plan = Plan(owner, acme().changes, unknown=(Unknown(Key("extra", "thing"), failure),))
+    plan = Plan(owner, acme().changes, unread=(Unread(Key("extra", "thing"), failure),))
     text = str(plan_text.render(fleet_plan([plan, locked_out(1, failure)])))
     assert "thing  for the reason given below" in text
     assert text.count("ExpiredToken: expired") == 1
@@ -148,7 +148,7 @@ def test_no_text_from_outside_reaches_the_terminal_as_a_control(name: str, key: 
     fields = (PlannedField((key,), value, note, "drift", key), PlannedField((key, value), None, value))
     changes = tuple(Change(Key(key, value), action, fields, (Note(note, "danger"),)) for action in ("create", "update"))
     failure = PermanentFailure(note, code=key, operation=value, resource=name, advice=note)
-    plan = Plan(owner, changes, kept=(Kept(Key(key, value), (note,)),), unknown=(Unknown(Key(key, name), failure),))
+    plan = Plan(owner, changes, kept=(Kept(Key(key, value), (note,)),), unread=(Unread(Key(key, name), failure),))
     for verbose in (False, True):
         page = plan_text.render(fleet_plan([plan]), verbose=verbose)
         assert all(text.isprintable() for text in map(str, page.lines))

@@ -47,6 +47,12 @@ def statuses(aws: Aws) -> Statuses:
     return Statuses(aws, TABLE)
 
 
+def only(statuses: Statuses) -> Status:
+    (status,) = statuses.load().values()
+    assert isinstance(status, Status)
+    return status
+
+
 def test_a_status_comes_back_as_it_was_written_one_version_on(statuses: Statuses) -> None:
     statuses.save(STATUS)
 
@@ -66,7 +72,7 @@ def test_a_very_large_status_fits_into_an_item(statuses: Statuses) -> None:
 
     statuses.save(replace(STATUS, inventory=entries))
 
-    assert len(statuses.load()["cust_abc123"].inventory) == 3_000
+    assert len(only(statuses).inventory) == 3_000
 
 
 def test_a_second_writer_of_the_same_version_is_refused(statuses: Statuses) -> None:
@@ -75,7 +81,7 @@ def test_a_second_writer_of_the_same_version_is_refused(statuses: Statuses) -> N
     with pytest.raises(TransientFailure, match="another run wrote this status"):
         statuses.save(replace(STATUS, summary="mine"))
 
-    assert statuses.load()["cust_abc123"].summary == "in sync"
+    assert only(statuses).summary == "in sync"
 
 
 def test_forgetting_may_be_repeated_but_not_over_a_newer_version(statuses: Statuses) -> None:
@@ -101,24 +107,44 @@ def put(sandbox: Sandbox, **changes: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    "changes",
     [
-        ({"format": {"N": "2"}}, "was written by a newer version of this tool"),
-        ({}, "is not one that this tool wrote"),
-        ({"status": {"S": "{not json"}}, "is not one that this tool wrote"),
-        ({"status": {"B": b"not gzip"}}, "is not one that this tool wrote"),
-        ({"status": {"N": "7"}}, "is not one that this tool wrote"),
+        {},
+        {"status": {"S": "{not json"}},
+        {"status": {"B": b"not gzip"}},
+        {"status": {"N": "7"}},
     ],
 )
-def test_an_item_that_is_not_ours_is_refused_by_name(
-    statuses: Statuses, sandbox: Sandbox, changes: dict[str, object], says: str
+def test_an_item_that_is_not_ours_stands_as_a_failure_beside_the_others(
+    statuses: Statuses, sandbox: Sandbox, changes: dict[str, object]
 ) -> None:
     put(sandbox, **changes)
+    statuses.save(replace(STATUS, owner_id="cust_good"))
 
-    with pytest.raises(PermanentFailure, match=says) as refused:
+    loaded = statuses.load()
+
+    assert isinstance(loaded["cust_good"], Status)
+    assert "the status of cust_abc123 in the table daylily-billing is not one that this tool wrote" in str(
+        loaded["cust_abc123"]
+    )
+
+
+def test_a_status_of_a_newer_version_stops_everything(statuses: Statuses, sandbox: Sandbox) -> None:
+    put(sandbox, format={"N": "2"})
+
+    with pytest.raises(PermanentFailure, match="the status of cust_abc123 was written by a newer version"):
         statuses.load()
 
-    assert "cust_abc123" in str(refused.value)
+
+def test_a_write_whose_answer_was_lost_is_known_to_be_its_own(
+    local_environment: Sandbox, statuses: Statuses, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault("dynamodb", "PutItem", "cut_after"))
+    patient = Statuses(Aws(retry=Retry(attempts=3, base=0)), TABLE)
+
+    patient.save(STATUS)
+
+    assert only(statuses).version == 1
 
 
 def test_other_records_of_the_table_are_not_statuses(statuses: Statuses, sandbox: Sandbox) -> None:
@@ -137,6 +163,17 @@ def test_throttling_that_does_not_end_is_a_transient_failure(statuses: Statuses,
 
     with pytest.raises(TransientFailure, match="throttled by AWS"):
         statuses.load()
+
+
+def test_recovery_is_switched_on_as_soon_as_a_new_table_allows_it(aws: Aws, sandbox: Sandbox) -> None:
+    unavailable = "ContinuousBackupsUnavailableException"
+    sandbox.faults.add(Fault("dynamodb", "UpdateContinuousBackups", "error", code=unavailable, status=400, times=3))
+    waited: list[float] = []
+
+    told = list(make(aws, TableSettings(), waited.append))
+
+    assert sum("recovery switched on" in line for line in told) == 2
+    assert len(waited) >= 3
 
 
 def test_a_table_with_another_key_is_refused_and_left_alone(aws: Aws, sandbox: Sandbox) -> None:
