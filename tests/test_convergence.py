@@ -5,6 +5,7 @@ After any apply the plan is empty, a second apply makes no writing call, and wha
 
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,14 +16,15 @@ from controller.bootstrap import build, home_door
 from controller.domain.customer import Customer, Origin
 from controller.domain.manifest import CustomerManifest
 from controller.domain.resolve import resolve
-from controller.domain.settings import Settings
+from controller.domain.settings import SafetySettings, Settings
 from controller.fleet import Desired, Fleet, FleetPlan, Result
 from controller.sandbox import Sandbox
 from controller.store.tables import make
 from tests.generated_customers import BUCKETS, fleets
 
 ACCOUNT = "123456789012"
-SETTINGS = Settings(settle_seconds=0)
+UNGUARDED = SafetySettings(max_change_percent=Decimal(100), max_remove_percent=Decimal(100))
+SETTINGS = Settings(settle_seconds=0, safety=UNGUARDED)
 FOREIGN_RULES = [
     {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "reports/"}, "Expiration": {"Days": 3650}},
     {

@@ -59,10 +59,15 @@ def resolve(manifest: CustomerManifest, settings: Settings, origin: Origin) -> C
     )
 
 
-def lending(places: Origin, settings: Origin) -> Origin:
-    """The origin of a manifest whose defaults come from `settings`; what no file says is a built-in default."""
+def lender(settings: Origin) -> Origin:
+    """The settings' places, for manifests to borrow from; what no file says is a built-in default."""
     unwritten = dict.fromkeys(("billing.budgets", "billing.lifecycle"), Place("built-in default", 0, 0))
-    return replace(places, borrowed=BORROWED, lender=Origin({**unwritten, **settings.places}))
+    return Origin({**unwritten, **settings.places})
+
+
+def lending(places: Origin, lender: Origin) -> Origin:
+    """The origin of a manifest whose defaults come from `lender`."""
+    return replace(places, borrowed=BORROWED, lender=lender)
 
 
 def _billing(spec: CustomerSpec) -> Billing:

@@ -169,9 +169,6 @@ def run(arguments: list[str]) -> int:
         if isinstance(error, InvalidInput):
             return exit_codes.INVALID
         return exit_codes.REFUSED if isinstance(error, Refused) else exit_codes.ERROR
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader went away, e.g. `| head`; nothing is left to say
-        return exit_codes.OK
     return code if isinstance(code, int) else exit_codes.OK
 
 

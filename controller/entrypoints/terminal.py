@@ -34,9 +34,15 @@ def show(what: RenderableType) -> None:
 
 
 def write(text: str) -> None:
-    """Text that is data as it stands, e.g. JSON, to stdout: no wrapping, no colours."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Text that is data as it stands, e.g. JSON, to stdout: no wrapping, no colours.
+
+    Where the reader went away, e.g. `| head`, nobody is told, and the work goes on.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
 
 
 def say(what: RenderableType) -> None:

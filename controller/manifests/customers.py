@@ -24,32 +24,44 @@ _SANITISED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A customer together with what its manifest says that the customer itself does not need."""
+class Claim:
+    """What belongs to one customer only: by which rule, what it is, how it is written, and where."""
 
-    customer: Customer
-    namespace: str | None
+    rule: str
+    key: str
+    text: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A manifest of ours: its customer, None where it is invalid, and what it claims for itself even so."""
+
+    customer: Customer | None
+    claims: tuple[Claim, ...]
+    origin: Origin
     source: Source
 
 
 def read_customer(
-    document: Document, settings: Settings, settings_origin: Origin
+    document: Document, settings: Settings, lender: Origin
 ) -> tuple[Entry | None, tuple[Diagnostic, ...]]:
-    """The customer in `document`, or None; and everything that is wrong with it, warnings included."""
+    """The manifest in `document`, None if it is none of ours; and everything that is wrong with it, and warnings."""
     if strangers := tuple(_not_ours(document)):
         return None, (*document.problems, *strangers)
     nulls = [path for path in document.nulls if path.startswith("spec.")]
     found = [*document.problems, *(_null(document, path) for path in nulls)]
+    origin, claims = lending(document.origin(), lender), tuple(_claims(document))
     try:
         manifest = CustomerManifest.model_validate(document.data)
     except ValidationError as invalid:
-        return None, (*found, *explain(document, CustomerManifest, invalid, said=nulls))
-    found += _against_settings(document, manifest, settings)
-    warnings = tuple(_warnings(document, manifest))
-    if found:
-        return None, (*found, *warnings)
-    origin = lending(document.origin(), settings_origin)
-    return Entry(resolve(manifest, settings, origin), manifest.metadata.namespace, document.source), warnings
+        found += explain(document, CustomerManifest, invalid, said=nulls)
+        told = {(one.line, one.column) for one in found}
+        found += [one for one in _unknown_account(document, settings) if (one.line, one.column) not in told]
+        return Entry(None, claims, origin, document.source), tuple(found)
+    found += [*_unknown_account(document, settings), *_foreign_topics(document, manifest, settings)]
+    customer = None if found else resolve(manifest, settings, origin)
+    return Entry(customer, claims, origin, document.source), (*found, *_warnings(document, manifest))
 
 
 def check_together(entries: Sequence[Entry]) -> tuple[tuple[Customer, ...], tuple[Diagnostic, ...]]:
@@ -57,13 +69,13 @@ def check_together(entries: Sequence[Entry]) -> tuple[tuple[Customer, ...], tupl
 
     Of two that share an id, a name or a bucket neither is returned: nobody knows which one is meant.
     """
-    holders: dict[tuple[str, str], list[tuple[Entry, _Claim]]] = defaultdict(list)
+    holders: dict[tuple[str, str], list[tuple[Entry, Claim]]] = defaultdict(list)
     for entry in sorted(entries, key=_place):
-        for claim in _claims(entry):
+        for claim in entry.claims:
             holders[claim.rule, claim.key].append((entry, claim))
     shared = [found for found in holders.values() if len(found) > 1]
     clashing = {id(entry) for found in shared for entry, _ in found}
-    alone = (entry.customer for entry in entries if id(entry) not in clashing)
+    alone = (entry.customer for entry in entries if entry.customer and id(entry) not in clashing)
     clashes = tuple(_clash(first, later) for first, *rest in shared for later in rest)
     return tuple(sorted(alone, key=lambda customer: customer.customer_id)), clashes
 
@@ -89,16 +101,18 @@ def _null(document: Document, path: str) -> Diagnostic:
     return document.diagnostic(path, "empty-value", f"{path} has no value", on_key=True, suggestion=suggestion)
 
 
-def _against_settings(document: Document, manifest: CustomerManifest, settings: Settings) -> Iterator[Diagnostic]:
+def _unknown_account(document: Document, settings: Settings) -> Iterator[Diagnostic]:
+    account = _text(document, "spec", "account") or "default"
+    if settings.account(account) is None:
+        names = settings.account_names()
+        words = f"spec.account {shorten(account)} is not among the settings' accounts: {', '.join(names)}"
+        yield document.diagnostic("spec.account", "unknown-account", words, suggestion=did_you_mean(account, names))
+
+
+def _foreign_topics(document: Document, manifest: CustomerManifest, settings: Settings) -> Iterator[Diagnostic]:
     spec = manifest.spec
     account = settings.account(spec.account)
-    if account is None:
-        names = settings.account_names()
-        words = f"spec.account {spec.account} is not among the settings' accounts: {', '.join(names)}"
-        yield document.diagnostic(
-            "spec.account", "unknown-account", words, suggestion=did_you_mean(spec.account, names)
-        )
-    elif account.id and spec.budget:
+    if account and account.id and spec.budget:
         for index, alert in enumerate(spec.budget.alerts or ()):
             if alert.topic_arn and f":{account.id}:" not in alert.topic_arn:
                 path = f"spec.budget.alerts[{index}].topicArn"
@@ -113,37 +127,51 @@ def _warnings(document: Document, manifest: CustomerManifest) -> Iterator[Diagno
         if text is not None and (tag := sanitise(text)) != text:
             words = f'{path} holds what AWS refuses in tags: {_SANITISED[path]} will be "{tag}"'
             yield document.diagnostic(path, "sanitised-name", words, severity="warning")
-    if spec.billing.currency != "USD" and spec.budget and spec.budget.monthly_limit is not None:
-        words = f"spec.budget.monthlyLimit is in US dollars, as AWS counts cost, not in {spec.billing.currency}"
-        yield document.diagnostic("spec.budget.monthlyLimit", "budget-in-dollars", words, severity="warning")
+    if spec.billing.currency != "USD" and not (spec.budget and not spec.budget.enabled):
+        words = f"budgets are in US dollars, as AWS counts cost: the monthly limit is not in {spec.billing.currency}"
+        yield document.diagnostic("spec.billing.currency", "budget-in-dollars", words, severity="warning")
     if "status" in document.keys:
         words = "status is written by the controller and ignored in a manifest"
         yield document.diagnostic("status", "status-ignored", words, on_key=True, severity="warning")
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What belongs to one customer only: by which rule, what it is, how it is written, and where."""
-
-    rule: str
-    key: str
-    text: str
-    path: str
-
-
-def _claims(entry: Entry) -> Iterator[_Claim]:
-    customer = entry.customer
-    yield _Claim("duplicate-customer", customer.customer_id, customer.customer_id, "spec.customerId")
-    yield _Claim("duplicate-name", f"{entry.namespace}/{customer.name}", customer.name, "metadata.name")
-    for bucket in customer.buckets:
-        yield _Claim("duplicate-bucket", bucket.name, bucket.name, f"{bucket.source}.name")
+def _claims(document: Document) -> Iterator[Claim]:
+    """From the document as it is written, so that an error elsewhere in it hides no clash."""
+    if customer_id := _text(document, "spec", "customerId"):
+        yield Claim("duplicate-customer", customer_id, customer_id, "spec.customerId")
+    if name := _text(document, "metadata", "name"):
+        yield Claim("duplicate-name", f"{_text(document, 'metadata', 'namespace')}/{name}", name, "metadata.name")
+    buckets = _at(document, "spec", "storage", "buckets")
+    count = len(buckets) if isinstance(buckets, list) else 0
+    named = {_text(document, "spec", "storage", "buckets", at, "name"): at for at in reversed(range(count))}
+    for bucket, index in named.items():
+        if bucket:
+            yield Claim("duplicate-bucket", bucket, bucket, f"spec.storage.buckets[{index}].name")
 
 
-def _clash(first: tuple[Entry, _Claim], later: tuple[Entry, _Claim]) -> Diagnostic:
+def _text(document: Document, *steps: str | int) -> str:
+    """The text at this place of the document; empty where there is none."""
+    found = _at(document, *steps)
+    return found if isinstance(found, str) else ""
+
+
+def _at(document: Document, *steps: str | int) -> object:
+    found: object = document.data
+    for step in steps:
+        if isinstance(found, dict) and isinstance(step, str):
+            found = found.get(step)
+        elif isinstance(found, list) and isinstance(step, int):
+            found = found[step]
+        else:
+            return None
+    return found
+
+
+def _clash(first: tuple[Entry, Claim], later: tuple[Entry, Claim]) -> Diagnostic:
     (elsewhere, its), (entry, claim) = first, later
     what = {"duplicate-customer": "customer id", "duplicate-name": "name", "duplicate-bucket": "bucket"}[claim.rule]
-    words = f"{what} {claim.text} is also used in {elsewhere.customer.origin.locate(its.path)}"
-    place = entry.customer.origin.locate(claim.path)
+    words = f"{what} {claim.text} is also used in {elsewhere.origin.locate(its.path)}"
+    place = entry.origin.locate(claim.path)
     if place is None:
         return entry.source.diagnostic(claim.rule, words)
     line, column = place.line - 1, place.column - 1
@@ -152,5 +180,5 @@ def _clash(first: tuple[Entry, _Claim], later: tuple[Entry, _Claim]) -> Diagnost
 
 
 def _place(entry: Entry) -> tuple[str, int]:
-    place = entry.customer.origin.locate("")
+    place = entry.origin.locate("")
     return (place.file, place.line) if place else ("", 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from controller.domain.customer import Customer
 from controller.domain.diagnostic import Diagnostic
+from controller.domain.resolve import lender
 from controller.manifests.customers import Entry, check_together, read_customer
 from controller.manifests.documents import parse_file
 from controller.manifests.settings_file import LoadedSettings
@@ -46,12 +47,13 @@ def load(paths: Sequence[Path], settings: LoadedSettings) -> Loaded:
     found: list[Diagnostic] = []
     files = tuple(_find(paths, found))
     entries: list[Entry] = []
+    defaults = lender(settings.origin)
     for file in files:
         for document in parse_file(file):
             if isinstance(document, Diagnostic):
                 found.append(document)
                 continue
-            entry, diagnostics = read_customer(document, settings.settings, settings.origin)
+            entry, diagnostics = read_customer(document, settings.settings, defaults)
             found += diagnostics
             entries += [entry] if entry else []
     customers, shared = check_together(entries)

@@ -116,12 +116,13 @@ class KeptDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingDocument:
-    """A thing that AWS has to move first for, and why."""
+class HeldDocument:
+    """A thing that AWS has to move first for, why, and since when it was seen waiting; null: it settles by itself."""
 
     kind: str
     name: str
     reason: str
+    since: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,9 @@ class OwnerDocument:
     """In the order in which they are applied."""
     in_sync: tuple[KeyDocument, ...]
     kept: tuple[KeptDocument, ...]
-    waiting: tuple[PendingDocument, ...]
+    waiting: tuple[HeldDocument, ...]
     """AWS has to move first; nobody need act."""
-    settling: tuple[PendingDocument, ...]
+    settling: tuple[HeldDocument, ...]
     """Written a moment ago; AWS may still answer with the old state."""
     unreadable: tuple[UnreadableDocument, ...]
 
@@ -280,8 +281,8 @@ def _owner(plan: Plan) -> OwnerDocument:
         changes=_changes(plan.changes),
         in_sync=tuple(KeyDocument(key.kind, key.name) for key in sorted(one.key for one in plan.in_sync)),
         kept=tuple(_kept(one) for one in sorted(plan.kept, key=lambda one: one.key)),
-        waiting=_pending(plan.waiting),
-        settling=_pending(plan.settling),
+        waiting=_held(plan.waiting),
+        settling=_held(plan.settling),
         unreadable=_unreadable(plan.problems),
     )
 
@@ -327,9 +328,11 @@ def _kept(kept: Kept) -> KeptDocument:
     return KeptDocument(kept.key.kind, kept.key.name, tuple(sorted(kept.parts)))
 
 
-def _pending(pending: Iterable[Held]) -> tuple[PendingDocument, ...]:
-    ordered = sorted(pending, key=lambda one: one.key)
-    return tuple(PendingDocument(one.key.kind, one.key.name, one.reason) for one in ordered)
+def _held(held: Iterable[Held]) -> tuple[HeldDocument, ...]:
+    ordered = sorted(held, key=lambda one: one.key)
+    return tuple(
+        HeldDocument(one.key.kind, one.key.name, one.reason, iso(one.since) if one.since else None) for one in ordered
+    )
 
 
 def _unreadable(unknown: Iterable[Unread]) -> tuple[UnreadableDocument, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from controller.domain.plan import Change, Plan, PlannedField, Unread
+from controller.domain.plan import Change, Held, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.fleet import FleetPlan, Orphan
 from controller.render.page import BLANK, Line, Page, line
@@ -59,7 +59,7 @@ class _Writer:
         columns = _kind_columns(plan)
         body = list(self._changes(plan, columns))
         body += [_row(".", "settles", one.key, "dim", (one.reason, ""), columns=columns) for one in plan.settling]
-        body += [_row(".", "waits", one.key, "dim", (one.reason, ""), columns=columns) for one in plan.waiting]
+        body += [_row(".", "waits", one.key, "dim", (_waits(one), ""), columns=columns) for one in plan.waiting]
         if not body and all(sign(plan.owner, unknown.failure) in self.shared for unknown in plan.problems):
             return []
         body += self._unread(plan, columns)
@@ -121,6 +121,10 @@ def staying(orphan: Orphan) -> list[Key]:
     """What a prune by Retain leaves in AWS: all of the inventory that is still there and nobody else's."""
     gone = set(orphan.plan.gone)
     return [key for key in sorted(orphan.status.keys) if key not in gone]
+
+
+def _waits(held: Held) -> str:
+    return f"since {moment(held.since)}: {held.reason}" if held.since else held.reason
 
 
 def _stays(keys: list[Key]) -> str:
