@@ -119,13 +119,17 @@ def translate(error: ClientError | BotoCoreError | ResponseParserError, operatio
     return PermanentFailure(str(error), **about)
 
 
+def is_throttled(error: ClientError) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response.get("Error", {}).get("Code") in THROTTLED or status == 429
+
+
 def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
     answer = error.response.get("Error", {})
     code, message = str(answer.get("Code", "Unknown")), str(answer.get("Message", "") or "no message")
     about: dict[str, Any] = {"code": code, "operation": operation, "resource": resource}
     about["item"] = error.response.get("Item")  # what a failed condition of DynamoDB met, where that was asked for
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in THROTTLED or status == 429:
+    if is_throttled(error):
         return TransientFailure(f"throttled by AWS ({code})", **about)
     if code in PASSING:
         return TransientFailure(f"{code}: {message}", **about)
@@ -133,6 +137,7 @@ def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
         return AccountFailure(f"the role cannot be assumed, {code}: {message}", **about, advice="See its trust policy.")
     if code in CREDENTIALS:
         return AccountFailure(f"{code}: {message}", **about, advice="Renew the credentials of this account.")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status >= 500 and status != 501 and code not in DENIED:  # 501: there is no such operation, and will be none
         return TransientFailure(f"{code}: {message}", **about)
     if code in DENIED:

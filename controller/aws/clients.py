@@ -14,10 +14,11 @@ import boto3
 import botocore.session
 from botocore.client import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
-from controller.aws.call import NOT_IN_THIS_REGION, Retry, attempt, translate
+from controller.aws.call import NOT_IN_THIS_REGION, Retry, attempt, is_throttled, translate
+from controller.aws.pace import Pace
 from controller.errors import AccountFailure, Failure, PermanentFailure, unexpected
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class Aws:
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="aws")
+        self._paces: dict[str, Pace] = {}
         self._refused: AccountFailure | None = None
 
     def call(
@@ -89,12 +91,20 @@ class Aws:
         if self._refused:
             raise self._refused
         name = f"{service}:{_camel(operation)}"
+        pace = self._pace_of(name)
 
         def once() -> dict[str, Any]:
             method = getattr(self._client(service, region or self.region), operation)
+            pace.wait()
             with self._lock:
                 self.calls[name] += 1
-            answer: dict[str, Any] = method(**parameters)
+            try:
+                answer: dict[str, Any] = method(**parameters)
+            except ClientError as error:
+                if is_throttled(error) and error.operation_name != "AssumeRole":  # made by botocore on the way
+                    pace.throttled()
+                raise
+            pace.answered()
             return answer
 
         try:
@@ -127,6 +137,12 @@ class Aws:
     def account_id(self) -> str:
         """The id of the account that the credentials belong to."""
         return str(self.call("sts", "get_caller_identity")["Account"])
+
+    def _pace_of(self, name: str) -> Pace:
+        with self._lock:
+            if name not in self._paces:
+                self._paces[name] = Pace(time.monotonic, self._sleep)
+            return self._paces[name]
 
     def _is_accepted(self) -> bool:
         """Whether the credentials as such are good: a region that is not enabled refuses them with the same codes."""

@@ -49,7 +49,7 @@ def test_every_attempt_counts_and_waits_in_between(door: Door, slept: list[float
     assert aws.calls == {"ce:ListCostAllocationTags": 3}
     assert aws.paid_calls == 1
     assert len(sandbox.requests) == 3, "botocore does not try again behind our back"
-    assert len(slept) == 2
+    assert len(slept) == 4, "after each refusal a random delay, and the pace that it taught"
 
 
 def test_throttling_without_end_is_a_transient_failure(door: Door, sandbox: Sandbox) -> None:

@@ -1,0 +1,73 @@
+"""How fast one operation may be called: as fast as it goes, until AWS throttles; then at the rate that AWS let through.
+
+One pace for each service and operation of an account, so that one throttled operation does not slow the others. The
+rates of AWS are not published and differ by account, so they are learnt: a throttled call lowers the rate to what was
+answered lately, and quiet time raises it again, little by little.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+WINDOW = 2.0
+"""Seconds over which answered calls are counted to tell what AWS lets through."""
+LOWER = 0.9
+"""Of that rate, the share that is tried next."""
+RAISE_PER_SECOND = 0.05
+"""By which share the rate grows in a second without throttling."""
+SLOWEST = 0.5
+"""Calls a second that are always tried."""
+ONE_LESSON = 0.5
+"""Seconds in which many throttled calls, all on their way at the same time, count as one."""
+
+
+class Pace:
+    """The pace of one operation. Thread-safe; time comes from `clock`, in seconds, and passes in `sleep`."""
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._rate: float | None = None
+        self._next = 0.0
+        self._learnt_at = 0.0
+        self._answered: deque[float] = deque()
+
+    @property
+    def rate(self) -> float | None:
+        """Calls a second, or None where AWS has not throttled yet."""
+        return self._rate
+
+    def wait(self) -> None:
+        """Returns when the next call may begin."""
+        with self._lock:
+            now = self._clock()
+            if self._rate is None:
+                return
+            start = max(now, self._next)
+            self._next = start + 1 / self._rate
+        if start > now:
+            self._sleep(start - now)
+
+    def answered(self) -> None:
+        """A call came through."""
+        with self._lock:
+            now = self._clock()
+            self._answered.append(now)
+            self._forget(now)
+            if self._rate is not None:
+                self._rate *= 1 + RAISE_PER_SECOND * min(now - self._learnt_at, 1 / self._rate)
+
+    def throttled(self) -> None:
+        """A call was refused for coming too fast."""
+        with self._lock:
+            now = self._clock()
+            if self._rate is not None and now - self._learnt_at < ONE_LESSON:
+                return
+            self._forget(now)
+            let_through = len(self._answered) / WINDOW
+            self._rate = max(SLOWEST, LOWER * min(let_through, self._rate or let_through))
+            self._learnt_at, self._next = now, now + 1 / self._rate
+
+    def _forget(self, now: float) -> None:
+        while self._answered and self._answered[0] <= now - WINDOW:
+            self._answered.popleft()
