@@ -1,6 +1,10 @@
 """The only file that knows every concrete class: puts settings, AWS, kinds and the store together."""
 
-from collections.abc import Callable, Iterator
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +15,7 @@ from controller.errors import AccountFailure
 from controller.fleet import Fleet, Options, Site
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
+from controller.store.lease import Leases, lease_name
 from controller.store.statuses import Statuses
 
 Clock = Callable[[], datetime]
@@ -26,6 +31,9 @@ class House:
 
     fleet: Fleet
     statuses: Statuses
+    leases: Leases
+    lease_names: Mapping[str, str]
+    """The lease of each account, by account name."""
     doors: tuple[Aws, ...]
     """The doors to AWS, one for each set of credentials; they count their calls."""
 
@@ -55,7 +63,15 @@ def build(
     statuses = Statuses(home, settings.tables.billing)
     settle = timedelta(seconds=settings.settle_seconds)
     options = Options(settings.controller_id, settings.concurrency, settle, commit, settings.safety)
-    return House(Fleet(sites, statuses, clock, options), statuses, tuple(doors))
+    names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
+    return House(Fleet(sites, statuses, clock, options), statuses, leases(home, settings, clock), names, tuple(doors))
+
+
+def leases(home: Aws, settings: Settings, clock: Clock | None = None) -> Leases:
+    """The leases of this settings' table, held in the name of this process."""
+    run = os.environ.get("GITHUB_RUN_ID") or os.environ.get("CI_JOB_URL")
+    who = f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}" + (f", CI run {run}" if run else "")
+    return Leases(home, settings.tables.billing, who, clock or utc_now, time.monotonic, time.sleep)
 
 
 def home_door(settings: Settings) -> Aws:

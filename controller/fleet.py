@@ -20,7 +20,7 @@ from controller.domain.resource import Key, Observation
 from controller.domain.safety import refusals
 from controller.domain.settings import SafetySettings
 from controller.domain.status import Condition, Pass, Status
-from controller.errors import Failure, InvalidInput, PermanentFailure, Refused
+from controller.errors import Failure, InvalidInput, PermanentFailure, Refused, TransientFailure
 from controller.reconcile import Case, Stop
 
 Progress = Callable[[str, int, int], None]
@@ -37,13 +37,38 @@ class Store(Protocol):
         """All statuses by owner id, a Failure standing for one that cannot be read."""
         ...
 
-    def save(self, status: Status) -> None:
-        """Writes over version `status.version`; raises TransientFailure when another run wrote in between."""
+    def save(self, status: Status, fence: int) -> None:
+        """Writes over version `status.version`, under the number of the lease.
+
+        Raises TransientFailure when another run wrote in between, or one with a higher number.
+        """
         ...
 
     def delete(self, status: Status) -> None:
         """Forgets the owner. Idempotent."""
         ...
+
+
+class Hold(Protocol):
+    """The leases that an apply holds, one for each account."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether another run may have taken over: then nothing more is written."""
+        ...
+
+    def fence(self, account: str) -> int:
+        """The number that status writes for this account carry."""
+        ...
+
+
+class Unheld:
+    """No lease: enough for an apply that is idle, and for tests that run alone."""
+
+    lost = False
+
+    def fence(self, account: str) -> int:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,30 +215,53 @@ class Fleet:
             limits=self._options.limits,
         )
 
+    def is_idle(self, fleet_plan: FleetPlan, *, prune: bool = False) -> bool:
+        """Whether an apply would write nothing at all, no status either: then it needs no lease."""
+        if fleet_plan.has_changes(prune=prune):
+            return False
+        accounts = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Account)]
+        shared = {plan.owner.name: self._shared(fleet_plan, plan, ()) for plan in accounts}
+        return all(
+            self._status(fleet_plan, plan, (), () if plan in accounts else shared[plan.owner.account]) is None
+            for plan in fleet_plan.plans
+        )
+
+    def has_moved(self, fleet_plan: FleetPlan) -> bool:
+        """Whether another run has written a status since this plan was made: then it has to be made anew."""
+        stored = self._store.load()
+        versions = {owner_id: one.version for owner_id, one in stored.items() if isinstance(one, Status)}
+        return any(
+            versions.get(owner_id, 0) != (case.status.version if case.status else 0)
+            for owner_id, case in fleet_plan.cases.items()
+        )
+
     def apply(
         self,
         fleet_plan: FleetPlan,
+        hold: Hold,
         *,
         prune: bool = False,
         stop: Stop = lambda: False,
         progress: Progress = lambda *_: None,
     ) -> tuple[Result, ...]:
-        """Carries the plans out. Raises Refused, and does nothing, where the guard is against it.
+        """Carries the plans out, under leases for all accounts that are written to; a lost one stops everything.
 
-        Accounts first, since budgets need the topic; then customers in parallel; what accounts drop comes last.
+        Raises Refused, and does nothing, where the guard is against it. Accounts first, since budgets need the topic;
+        then customers in parallel; what accounts drop comes last.
         """
         fleet_plan.guard(prune=prune)
+        run = _Run(fleet_plan, hold, lambda: stop() or hold.lost)
         accounts = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Account)]
         customers = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Customer)]
         orphans = fleet_plan.orphans if prune else ()
         tell = _counting(progress, "Applying", len(accounts) + len(customers) + len(orphans))
 
-        begun = {plan.owner.name: self._carry_out(plan, _puts(plan), stop) for plan in accounts}
+        begun = {plan.owner.name: self._carry_out(plan, _puts(plan), run.stop) for plan in accounts}
         shared = {plan.owner.name: self._shared(fleet_plan, plan, begun[plan.owner.name]) for plan in accounts}
         with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="apply") as pool:
-            work = pool.map(lambda plan: self._apply_one(fleet_plan, plan, shared[plan.owner.account], stop), customers)
-            results = [*tell(work), *tell(pool.map(lambda one: self._prune_one(fleet_plan, one, stop), orphans))]
-        ends = tell(self._end(fleet_plan, plan, begun[plan.owner.name], results, stop) for plan in accounts)
+            work = pool.map(lambda plan: self._apply_one(run, plan, shared[plan.owner.account]), customers)
+            results = [*tell(work), *tell(pool.map(lambda one: self._prune_one(run, one), orphans))]
+        ends = tell(self._end(run, plan, begun[plan.owner.name], results) for plan in accounts)
         return (*ends, *results)
 
     def _open(self, owner: Owner, status: Status | None, *, wanted: bool = True) -> Case:
@@ -308,35 +356,33 @@ class Fleet:
         this = Pass(self._clock(), self._options.controller_id, self._options.commit, conditions)
         return reconcile.conclude(case, plan, outcomes, self._kinds_of(plan.owner), this)
 
-    def _apply_one(self, fleet_plan: FleetPlan, plan: Plan, conditions: tuple[Condition, ...], stop: Stop) -> Result:
-        if stop():
+    def _apply_one(self, run: "_Run", plan: Plan, conditions: tuple[Condition, ...]) -> Result:
+        if run.stop():
             return _stopped(plan)
-        outcomes = self._carry_out(plan, plan, stop)
-        return Result(plan, outcomes, self._save(self._status(fleet_plan, plan, outcomes, conditions)))
+        outcomes = self._carry_out(plan, plan, run.stop)
+        return Result(plan, outcomes, self._save(run, self._status(run.plan, plan, outcomes, conditions)))
 
-    def _end(
-        self, fleet_plan: FleetPlan, plan: Plan, done: tuple[Outcome, ...], results: Sequence[Result], stop: Stop
-    ) -> Result:
+    def _end(self, run: "_Run", plan: Plan, done: tuple[Outcome, ...], results: Sequence[Result]) -> Result:
         """What an account drops, e.g. a renamed topic, it drops once nobody in it can depend on it any more."""
         drops = replace(plan, changes=tuple(change for change in plan.to_apply if change.action == "delete"))
         in_it = [result for result in results if result.plan.owner.account == plan.owner.name]
         settled = all(result.complete and not result.plan.owner.suspend for result in in_it)
-        others = fleet_plan.elsewhere or any(o.plan.owner.account == plan.owner.name for o in fleet_plan.orphans)
+        others = run.plan.elsewhere or any(o.plan.owner.account == plan.owner.name for o in run.plan.orphans)
         free = settled and not others
-        outcomes = (*done, *self._carry_out(plan, drops, stop if free else lambda: True))
-        return Result(plan, outcomes, self._save(self._status(fleet_plan, plan, outcomes)), stopped=stop())
+        outcomes = (*done, *self._carry_out(plan, drops, run.stop if free else lambda: True))
+        return Result(plan, outcomes, self._save(run, self._status(run.plan, plan, outcomes)), stopped=run.stop())
 
-    def _prune_one(self, fleet_plan: FleetPlan, orphan: Orphan, stop: Stop) -> Result:
+    def _prune_one(self, run: "_Run", orphan: Orphan) -> Result:
         """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
-        if stop():
+        if run.stop():
             return _stopped(orphan.plan)
         if orphan.lets_go:
-            unsaved = self._forget(orphan.status)
+            unsaved = self._forget(run, orphan.status)
             return Result(replace(orphan.plan, changes=()), unsaved=unsaved, released=unsaved is None)
-        outcomes = self._carry_out(orphan.plan, orphan.plan, stop)
+        outcomes = self._carry_out(orphan.plan, orphan.plan, run.stop)
         if not orphan.plan.failures and all(outcome.ok for outcome in outcomes):
-            return Result(orphan.plan, outcomes, self._forget(orphan.status))
-        return Result(orphan.plan, outcomes, self._save(self._status(fleet_plan, orphan.plan, outcomes)))
+            return Result(orphan.plan, outcomes, self._forget(run, orphan.status))
+        return Result(orphan.plan, outcomes, self._save(run, self._status(run.plan, orphan.plan, outcomes)))
 
     def _shared(self, fleet_plan: FleetPlan, plan: Plan, done: tuple[Outcome, ...]) -> tuple[Condition, ...]:
         """Conditions of an account that hold for each of its customers, e.g. TagsActive."""
@@ -344,20 +390,36 @@ class Fleet:
         types = {kind.condition for kind in self._kinds_of(plan.owner)}
         return tuple(condition for condition in (status.conditions if status else ()) if condition.type in types)
 
-    def _save(self, status: Status | None) -> Failure | None:
+    def _save(self, run: "_Run", status: Status | None) -> Failure | None:
         try:
             if status:
-                self._store.save(status)
+                run.check()
+                self._store.save(status, run.hold.fence(status.account))
         except Failure as failure:
             return failure
         return None
 
-    def _forget(self, status: Status) -> Failure | None:
+    def _forget(self, run: "_Run", status: Status) -> Failure | None:
         try:
+            run.check()
             self._store.delete(status)
         except Failure as failure:
             return failure
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One apply: what it carries out, under which leases, and what ends it."""
+
+    plan: FleetPlan
+    hold: Hold
+    stop: Stop
+
+    def check(self) -> None:
+        """Raises TransientFailure where a lease was lost: another run may be writing."""
+        if self.hold.lost:
+            raise TransientFailure("the lease was lost to another run", advice="The next run goes on from there.")
 
 
 def _puts(plan: Plan) -> Plan:

@@ -10,7 +10,7 @@ from controller.domain.kind import AnyKind, Kind, Path
 from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
 from controller.domain.status import Status
 from controller.errors import Failure, TransientFailure
-from controller.fleet import Desired, Fleet, Options, Site
+from controller.fleet import Desired, Fleet, Options, Site, Unheld
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 
@@ -142,13 +142,17 @@ class MemoryStore:
     saves: list[str] = field(default_factory=list)
     failure: Failure | None = None
     broken: dict[str, Failure] = field(default_factory=dict)
+    fence: int = 0
 
     def load(self) -> Mapping[str, Status | Failure]:
         return {**self.statuses, **self.broken}
 
-    def save(self, status: Status) -> None:
+    def save(self, status: Status, fence: int) -> None:
         if self.failure:
             raise self.failure
+        if fence < self.fence:
+            raise TransientFailure("another run wrote this status in the meantime")
+        self.fence = fence
         stored = self.statuses.get(status.owner_id)
         if (stored.version if stored else 0) != status.version:
             raise TransientFailure("another run wrote this status in the meantime")
@@ -187,7 +191,7 @@ class Town:
 
     def apply(self, *customers: Customer, prune: bool = False, **scope: Any) -> Any:
         fleet = self.fleet
-        return fleet.apply(fleet.plan(Desired(customers, **scope)), prune=prune)
+        return fleet.apply(fleet.plan(Desired(customers, **scope)), Unheld(), prune=prune)
 
 
 def customer(customer_id: str = "acme", *buckets: str, limit: int | None = 500, **changes: Any) -> Customer:

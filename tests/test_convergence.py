@@ -17,7 +17,7 @@ from controller.domain.customer import Customer, Origin
 from controller.domain.manifest import CustomerManifest
 from controller.domain.resolve import resolve
 from controller.domain.settings import SafetySettings, Settings
-from controller.fleet import Desired, Fleet, FleetPlan, Result
+from controller.fleet import Desired, Fleet, FleetPlan, Result, Unheld
 from controller.sandbox import Sandbox
 from controller.store.tables import make
 from tests.generated_customers import BUCKETS, fleets
@@ -66,7 +66,7 @@ def customers(documents: list[dict[str, Any]]) -> tuple[Customer, ...]:
 
 
 def apply(fleet: Fleet, documents: list[dict[str, Any]]) -> tuple[Result, ...]:
-    return fleet.apply(plan(fleet, documents), prune=True)
+    return fleet.apply(plan(fleet, documents), Unheld(), prune=True)
 
 
 def plan(fleet: Fleet, documents: list[dict[str, Any]]) -> FleetPlan:

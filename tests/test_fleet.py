@@ -11,7 +11,7 @@ from controller.domain.customer import Account, Billing, Budget, Customer
 from controller.domain.safety import refusals
 from controller.domain.settings import SafetySettings
 from controller.errors import AccountFailure, PermanentFailure, Refused, TransientFailure
-from controller.fleet import Desired, Fleet, Options, Result, Site
+from controller.fleet import Desired, Fleet, Options, Result, Site, Unheld
 from tests.fakes import AccountThing, Clock, CustomerThing, SecondThing, Thing, Town, World, customer
 
 
@@ -366,7 +366,7 @@ def test_a_stopped_run_begins_nothing_more_and_says_so() -> None:
     town = Town()
     fleet = town.fleet
 
-    results = fleet.apply(fleet.plan(Desired((customer("acme"),))), stop=lambda: True)
+    results = fleet.apply(fleet.plan(Desired((customer("acme"),))), Unheld(), stop=lambda: True)
 
     assert town.world.writes == []
     assert not any(result.complete for result in results)
@@ -387,9 +387,9 @@ def test_two_runs_at_once_do_not_overwrite_each_others_status() -> None:
 
     first = fleet.plan(Desired((customer("acme"),)))
     second = fleet.plan(Desired((customer("acme", limit=800),)))
-    fleet.apply(first)
+    fleet.apply(first, Unheld())
 
-    results = fleet.apply(second)
+    results = fleet.apply(second, Unheld())
 
     assert [result.unsaved is not None for result in results if result.plan.owner.id == "acme"] == [True]
 
@@ -557,7 +557,7 @@ def renamed(town: Town, *customers: Customer) -> Sequence[Result]:
         (CustomerThing(town.world), SecondThing(town.world)),
     )
     fleet = Fleet({"default": site}, town.store, town.clock, town.options)
-    return fleet.apply(fleet.plan(Desired(customers)))
+    return fleet.apply(fleet.plan(Desired(customers)), Unheld())
 
 
 def test_what_an_account_drops_goes_after_the_customers_are_done() -> None:
@@ -598,3 +598,47 @@ def test_the_guard_stands_in_the_fleet_itself() -> None:
         town.apply(*(customer(name, limit=1) for name in names))
 
     assert town.world.things["thing", "customer0-bucket"].size == "500"
+
+
+class LosesItsLease(Unheld):
+    """A hold that is lost as soon as the first customer's first change is made."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+
+    @property
+    def lost(self) -> bool:  # type: ignore[override]
+        return len(self._town.world.writes) >= 2
+
+
+def test_a_lost_lease_ends_all_writing_to_aws_and_to_the_store() -> None:
+    town = Town(options=Options(concurrency=1))
+    fleet = town.fleet
+
+    results = fleet.apply(fleet.plan(Desired((customer("acme"), customer("beta")))), LosesItsLease(town))
+
+    assert town.world.writes == ["put shared topic-000000000001", "put thing acme-bucket"]
+    assert town.store.saves == []
+    assert not any(result.complete for result in results)
+
+
+def test_an_apply_that_writes_nothing_is_idle_and_needs_no_lease() -> None:
+    town = Town()
+    town.apply(customer("acme"))
+    fleet = town.fleet
+
+    assert fleet.is_idle(fleet.plan(Desired((customer("acme"),))))
+    assert not fleet.is_idle(fleet.plan(Desired((customer("acme", limit=800),))))
+    assert not fleet.is_idle(fleet.plan(Desired(())), prune=True)
+
+
+def test_a_plan_that_another_run_overtook_is_noticed() -> None:
+    town = Town()
+    town.apply(customer("acme"))
+    fleet = town.fleet
+    plan = fleet.plan(Desired((customer("acme", limit=800),)))
+    assert not fleet.has_moved(plan)
+
+    town.apply(customer("acme", limit=900))
+
+    assert fleet.has_moved(plan)

@@ -89,6 +89,14 @@ def plan(**options: Any) -> int:
 @_inputs
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another apply to end.",
+)
 def apply(**options: Any) -> int:
     """Make AWS agree with the manifests, with the fewest calls that do it."""
     from controller.entrypoints import reconciling
@@ -121,6 +129,17 @@ def status(**options: Any) -> int:
     from controller.entrypoints import showing
 
     return showing.status(**options)
+
+
+@cli.command()
+@_settings
+@_controller
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def unlock(**options: Any) -> int:
+    """Show who holds the leases of an apply, and take them away from a holder that is dead."""
+    from controller.entrypoints import unlocking
+
+    return unlocking.unlock(**options)
 
 
 @cli.command()

@@ -1,7 +1,8 @@
 """The commands `plan` and `apply`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import click
 
 from controller.bootstrap import House, build, count_calls
 from controller.entrypoints import exit_codes, inputs, terminal
-from controller.fleet import FleetPlan, Result
+from controller.errors import Refused
+from controller.fleet import FleetPlan, Hold, Result, Unheld
 from controller.render import plan_document, plan_markdown, plan_text, result_document, result_text
 
 
@@ -32,7 +34,7 @@ def plan(*, form: str, detailed_exitcode: bool, verbose: bool, prune: bool, **op
     return _plan_exit_code(run, detailed=detailed_exitcode, prune=prune)
 
 
-def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **options: Any) -> int:
+def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, lock_timeout: float, **options: Any) -> int:
     """Plans, checks, asks, applies and tells. Writes statuses even where nothing changes in AWS, if they say new."""
     run = _make_plan(verbose=verbose, quiet=quiet, **options)
     changes = run.plan.has_changes(prune=prune)
@@ -43,7 +45,9 @@ def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **op
         terminal.say("Nothing was applied.")
         return exit_codes.ERROR
     with terminal.stoppable() as stopped, terminal.progress(quiet=quiet) as tell:
-        results = run.house.fleet.apply(run.plan, prune=prune, stop=stopped, progress=tell)
+        with _held(run, prune=prune, timeout=lock_timeout) as hold:
+            run = _made_anew(run, yes=yes, prune=prune) if hold else run
+            results = run.house.fleet.apply(run.plan, hold or Unheld(), prune=prune, stop=stopped, progress=tell)
         interrupted = stopped()
     if form == "json":
         terminal.write(result_document.to_json(run.plan, results, interrupted=interrupted))
@@ -51,6 +55,27 @@ def apply(*, form: str, yes: bool, verbose: bool, prune: bool, quiet: bool, **op
         terminal.show(result_text.render(run.plan, results, verbose=verbose))
     _show_calls(run.house, verbose=verbose)
     return exit_codes.INTERRUPTED if interrupted else _apply_exit_code(results, run.given)
+
+
+@contextmanager
+def _held(run: _Run, *, prune: bool, timeout: float) -> Iterator[Hold | None]:
+    """The leases of all accounts; None where nothing at all is written, and so none is needed."""
+    if run.house.fleet.is_idle(run.plan, prune=prune):
+        yield None
+        return
+    with run.house.leases.hold(run.house.lease_names, timeout) as hold:
+        yield hold
+
+
+def _made_anew(run: _Run, *, yes: bool, prune: bool) -> _Run:
+    """The run as it is, or planned again where another one wrote before the leases were ours."""
+    if not run.house.fleet.has_moved(run.plan):
+        return run
+    plan = run.house.fleet.plan(run.given.desired)
+    if plan.digest != run.plan.digest and not yes:
+        raise Refused("nothing was done: another apply ran in the meantime and the plan is not the one that you saw")
+    plan.guard(prune=prune)
+    return replace(run, plan=plan)
 
 
 def _make_plan(

@@ -52,23 +52,26 @@ class Statuses:
                 return statuses
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def save(self, status: Status) -> None:
+    def save(self, status: Status, fence: int) -> None:
         """Writes version `status.version + 1` over version `status.version`; 0 means that there is none yet.
+
+        Refused where a holder of a later lease, with a higher fence, has written.
 
         A write whose answer was lost is made again and meets itself: known by its write id, it has succeeded.
         """
         write_id = uuid.uuid4().hex
         first = status.version == 0
-        condition = "attribute_not_exists(#owner)" if first else "#version = :seen"
+        condition = "attribute_not_exists(#owner)" if first else "#version = :seen AND NOT (fence > :fence)"
+        values = {":seen": {"N": str(status.version)}, ":fence": {"N": str(fence)}}
         try:
             self._call(
                 "put_item",
                 about=f"{self._table}/{status.owner_id}",
-                Item=_item(status) | {"write_id": {"S": write_id}},
+                Item=_item(status) | {"write_id": {"S": write_id}, "fence": {"N": str(fence)}},
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#owner": "owner"} if first else {"#version": "version"},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **({} if first else {"ExpressionAttributeValues": {":seen": {"N": str(status.version)}}}),
+                **({} if first else {"ExpressionAttributeValues": values}),
             )
         except PermanentFailure as failure:
             if (failure.item or {}).get("write_id") != {"S": write_id}:

@@ -330,6 +330,36 @@ def test_ctrl_c_before_the_first_call_begins_nothing(folder: Path, monkeypatch: 
     assert run(["--apply", "--yes"]) == 130
 
 
+def test_an_apply_waits_for_another_one_and_unlock_takes_the_lease_of_a_dead_one(
+    folder: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = {
+        "record": {"S": "lease"}, "owner": {"S": "123456789012/default"}, "token": {"S": "another"}, "beat": {"N": "3"},
+        "who": {"S": "ci on a host that died"}, "since": {"S": "2026-11-22 05:00:00 UTC"}, "lifetime": {"S": "30"},
+    }  # fmt: skip
+    sandbox.client("dynamodb").put_item(TableName="daylily-billing", Item=held)
+    before = len(writes(sandbox))
+
+    assert run(["--apply", "--yes", "--lock-timeout", "0"]) == 4
+    assert "held by ci on a host that died since 2026-11-22 05:00:00 UTC" in capsys.readouterr().err
+    assert [one for one in writes(sandbox)[before:] if one != "dynamodb:UpdateItem"] == []
+
+    assert run(["unlock"]) == 64
+    assert run(["unlock", "--yes"]) == 0
+    assert "123456789012/default: free" in capsys.readouterr().out
+    assert run(["--apply", "--yes", "--lock-timeout", "0"]) == 0
+    assert run(["unlock"]) == 0
+    assert "No lease is held." in capsys.readouterr().out
+
+
+def test_plans_take_no_lease(folder: Path, sandbox: Sandbox) -> None:
+    before = len(writes(sandbox))
+
+    assert run(["--plan"]) == 0
+
+    assert writes(sandbox)[before:] == []
+
+
 def test_help_imports_none_of_the_heavy_libraries() -> None:
     heavy = {"boto3", "botocore", "pydantic", "rich", "yaml", "moto", "deepdiff"}
     code = (

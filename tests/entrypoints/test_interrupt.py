@@ -49,6 +49,7 @@ def test_an_interrupted_apply_ends_cleanly_and_the_next_one_finishes_it(
     assert document["exit_reason"] == "interrupted"
     begun = saved(sandbox)
     assert 0 < len(begun) < CUSTOMERS
+    assert leases_held(sandbox) == []
 
     assert run(["--apply", "--yes"]) == 0
     assert len(saved(sandbox)) == CUSTOMERS
@@ -66,4 +67,10 @@ def wait_for(sandbox: Sandbox, operation: str) -> None:
 def saved(sandbox: Sandbox) -> set[str]:
     """The customers that have a status."""
     items = sandbox.client("dynamodb").scan(TableName="daylily-billing")["Items"]
-    return {item["owner"]["S"] for item in items if not item["owner"]["S"].startswith("account/")}
+    statuses = [item["owner"]["S"] for item in items if item["record"]["S"] == "status"]
+    return {owner for owner in statuses if not owner.startswith("account/")}
+
+
+def leases_held(sandbox: Sandbox) -> list[str]:
+    items = sandbox.client("dynamodb").scan(TableName="daylily-billing")["Items"]
+    return [item["owner"]["S"] for item in items if item["record"]["S"] == "lease" and "token" in item]

@@ -7,7 +7,7 @@ import pytest
 from controller.domain.customer import Customer
 from controller.domain.resource import Key
 from controller.errors import PermanentFailure
-from controller.fleet import Desired, Fleet, FleetPlan, Options, Site
+from controller.fleet import Desired, Fleet, FleetPlan, Options, Site, Unheld
 from tests.fakes import Clock, CustomerThing, MemoryStore
 from tests.fakes import World as FakeAws
 from tests.kinds.setting import ACME, BUCKET, OWN_ACCOUNT
@@ -36,7 +36,7 @@ def actions(plan: FleetPlan) -> list[tuple[str, str]]:
 
 def run(fleet: Fleet, *customers: Customer, prune: bool = False) -> FleetPlan:
     plan = fleet.plan(Desired(customers))
-    fleet.apply(plan, prune=prune)
+    fleet.apply(plan, Unheld(), prune=prune)
     return plan
 
 

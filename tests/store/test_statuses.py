@@ -54,7 +54,7 @@ def only(statuses: Statuses) -> Status:
 
 
 def test_a_status_comes_back_as_it_was_written_one_version_on(statuses: Statuses) -> None:
-    statuses.save(STATUS)
+    statuses.save(STATUS, 1)
 
     assert statuses.load() == {"cust_abc123": replace(STATUS, version=1)}
 
@@ -62,7 +62,7 @@ def test_a_status_comes_back_as_it_was_written_one_version_on(statuses: Statuses
 def test_hundreds_of_statuses_are_read_in_pages(statuses: Statuses) -> None:
     big = replace(STATUS, last_error="x" * 8_000)
     for number in range(200):
-        statuses.save(replace(big, owner_id=f"cust_{number:03}"))
+        statuses.save(replace(big, owner_id=f"cust_{number:03}"), 1)
 
     assert len(statuses.load()) == 200
 
@@ -70,22 +70,22 @@ def test_hundreds_of_statuses_are_read_in_pages(statuses: Statuses) -> None:
 def test_a_very_large_status_fits_into_an_item(statuses: Statuses) -> None:
     entries = tuple(replace(STATUS.inventory[0], name=f"bucket-{number}") for number in range(3_000))
 
-    statuses.save(replace(STATUS, inventory=entries))
+    statuses.save(replace(STATUS, inventory=entries), 1)
 
     assert len(only(statuses).inventory) == 3_000
 
 
 def test_a_second_writer_of_the_same_version_is_refused(statuses: Statuses) -> None:
-    statuses.save(STATUS)
+    statuses.save(STATUS, 1)
 
     with pytest.raises(TransientFailure, match="another run wrote this status"):
-        statuses.save(replace(STATUS, summary="mine"))
+        statuses.save(replace(STATUS, summary="mine"), 1)
 
     assert only(statuses).summary == "in sync"
 
 
 def test_forgetting_may_be_repeated_but_not_over_a_newer_version(statuses: Statuses) -> None:
-    statuses.save(STATUS)
+    statuses.save(STATUS, 1)
 
     with pytest.raises(TransientFailure):
         statuses.delete(STATUS)
@@ -119,7 +119,7 @@ def test_an_item_that_is_not_ours_stands_as_a_failure_beside_the_others(
     statuses: Statuses, sandbox: Sandbox, changes: dict[str, object]
 ) -> None:
     put(sandbox, **changes)
-    statuses.save(replace(STATUS, owner_id="cust_good"))
+    statuses.save(replace(STATUS, owner_id="cust_good"), 1)
 
     loaded = statuses.load()
 
@@ -142,7 +142,7 @@ def test_a_write_whose_answer_was_lost_is_known_to_be_its_own(
     sandbox.faults.add(Fault("dynamodb", "PutItem", "cut_after"))
     patient = Statuses(Aws(retry=Retry(attempts=3, base=0)), TABLE)
 
-    patient.save(STATUS)
+    patient.save(STATUS, 1)
 
     assert only(statuses).version == 1
 
