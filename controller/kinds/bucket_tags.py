@@ -3,8 +3,12 @@
 Tags are merged with s3control TagResource and UntagResource, which never see other people's tags. Where the caller may
 not use those, the whole set is read and put back with ours changed: foreign and `aws:*` tags verbatim, since S3 refuses
 a set that lacks a system tag. A bucket with ABAC takes no PutBucketTagging at all, so there is no fallback for it.
+
+Many buckets are first looked up in the tag index, 100 in one call. It may lag, so it is believed in one case only: it
+shows exactly what is wanted and was applied last. Every difference, and so every write, comes from GetBucketTagging.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -13,12 +17,15 @@ from controller.domain.customer import Customer
 from controller.domain.kind import Kind, Path
 from controller.domain.resource import Absent, Observation, Present, Target
 from controller.domain.tag_alphabet import sanitise
-from controller.errors import PermanentFailure
+from controller.errors import Failure, PermanentFailure
 from controller.kinds import bucket
 from controller.kinds.context import Context
 from controller.kinds.look import look_at_each
+from controller.kinds.tag_index import known_tags
 
 SERVICE = "daylily-worksets"
+OURS = ("daylily:service", SERVICE)
+"""The tag that all our buckets carry."""
 
 SOURCES = {
     "daylily:customer_id": "spec.customerId",
@@ -29,6 +36,9 @@ SOURCES = {
     "daylily:service": "",
 }
 """Our tag keys, and the manifest field that each value comes from."""
+
+FEW = 3
+"""Up to so many buckets of one region are read one by one; for more the tag index is asked first."""
 
 NO_S3CONTROL = DENIED | {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "501", "405"}
 
@@ -50,13 +60,14 @@ class BucketTagging(Kind[Customer, BucketTags]):
             "s3:UntagResource",
             "s3:PutBucketTagging",
             "s3:GetBucketAbac",
+            "tag:GetResources",
         }
     )
     state = BucketTags
     lags = True
 
     def __init__(self, context: Context) -> None:
-        self._aws, self._account_id = context.aws, context.account.account_id
+        self._aws, self._account_id, self._full = context.aws, context.account.account_id, context.full
 
     def desired(self, owner: Customer) -> Mapping[str, BucketTags]:
         values = {
@@ -71,7 +82,10 @@ class BucketTagging(Kind[Customer, BucketTags]):
         return {one.name: BucketTags(tags, one.region) for one in owner.buckets}
 
     def observe(self, targets: Collection[Target[BucketTags]]) -> Mapping[str, Observation[BucketTags]]:
-        return look_at_each(self._aws, targets, self._look)
+        """Nothing is taken from the index where everything is to be read anew."""
+        known = {} if self._full else self._known(targets)
+        unknown = [target for target in targets if target.name not in known]
+        return {**known, **look_at_each(self._aws, unknown, self._look)}
 
     def put(self, name: str, desired: BucketTags, observed: BucketTags | None) -> None:
         there = observed.tags if observed else {}
@@ -88,15 +102,28 @@ class BucketTagging(Kind[Customer, BucketTags]):
     def source(self, owner: Customer, name: str, path: Path) -> str:
         return SOURCES[path[-1]] or bucket.source(owner, name)
 
+    def _known(self, targets: Collection[Target[BucketTags]]) -> dict[str, Observation[BucketTags]]:
+        """The buckets that the tag index shows as they should be. It is asked at most once for each bucket."""
+        settled: dict[str, list[Target[BucketTags]]] = defaultdict(list)
+        for target in targets:
+            if target.desired and target.applied and target.applied.state == target.desired:
+                settled[target.desired.region].append(target)
+        many = [(region, asked) for region, asked in settled.items() if len(asked) > FEW]
+        found = self._aws.each(lambda one: known_tags(self._aws, one[0], OURS, len(one[1])), many)
+        return {
+            target.name: seen
+            for (region, asked), index in zip(many, found, strict=True)
+            if not isinstance(index, Failure)
+            for target in asked
+            if _is_as_wanted(seen := _observation(index.get(target.name, {}), region), target)
+        }
+
     def _look(self, target: Target[BucketTags]) -> Observation[BucketTags]:
         region = target.hint.region if target.hint else self._aws.region
         try:
-            tags = self._read(target.name, region)
+            return _observation(self._read(target.name, region), region)
         except PermanentFailure as failure:
             return bucket.missing(failure, wanted=target.desired is not None)
-        ours = {key: value for key, value in tags.items() if key in SOURCES}
-        foreign = tuple(sorted(key for key in tags if key not in SOURCES))
-        return Present(BucketTags(ours, region), foreign) if ours else Absent(foreign)
 
     def _read(self, name: str, region: str) -> dict[str, str]:
         """All tags of the bucket. Raises PermanentFailure where it is missing or belongs to another account."""
@@ -157,3 +184,13 @@ class BucketTagging(Kind[Customer, BucketTags]):
             return
         tag_set = {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
         self._aws.call("s3", "put_bucket_tagging", region=region, about=name, Tagging=tag_set, **about)
+
+
+def _observation(tags: Mapping[str, str], region: str) -> Present[BucketTags] | Absent:
+    ours = {key: value for key, value in tags.items() if key in SOURCES}
+    foreign = tuple(sorted(key for key in tags if key not in SOURCES))
+    return Present(BucketTags(ours, region), foreign) if ours else Absent(foreign)
+
+
+def _is_as_wanted(seen: Observation[BucketTags], target: Target[BucketTags]) -> bool:
+    return isinstance(seen, Present) and seen.state == target.desired

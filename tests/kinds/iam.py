@@ -1,8 +1,9 @@
 """API operation -> the IAM action that authorises it.
 
 Source: the AWS service authorization reference (docs.aws.amazon.com/service-authorization), pages AWS Budgets, AWS Cost
-Explorer Service, Amazon DynamoDB, Amazon S3, Amazon SNS. Names differ where one would not guess it: Budgets knows two
-actions only, and S3's lifecycle and tagging actions are not called like the operations.
+Explorer Service, Amazon DynamoDB, Amazon Resource Group Tagging API, Amazon S3, Amazon SNS. Names differ where one
+would not guess it: Budgets knows two actions only, and S3's lifecycle and tagging actions are not called like the
+operations.
 """
 
 ACTIONS = {
@@ -34,6 +35,7 @@ ACTIONS = {
     "ce:UpdateCostAllocationTagsStatus": "ce:UpdateCostAllocationTagsStatus",
     "dynamodb:BatchGetItem": "dynamodb:BatchGetItem",
     "dynamodb:UpdateItem": "dynamodb:UpdateItem",
+    "resourcegroupstaggingapi:GetResources": "tag:GetResources",
     "s3:GetBucketAbac": "s3:GetBucketAbac",
     "s3:GetBucketTagging": "s3:GetBucketTagging",
     "s3:PutBucketTagging": "s3:PutBucketTagging",

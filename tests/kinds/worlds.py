@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 from controller import kinds
 from controller.domain.customer import Bucket, Expiration, Lifecycle, Owner
 from controller.domain.kind import AnyKind
+from controller.domain.resource import Applied, Target
 from controller.errors import PermanentFailure, TransientFailure
 from controller.kinds.alert_topic import SID, AlertTopics
 from controller.kinds.bucket_lifecycle import BucketLifecycle
@@ -196,7 +197,11 @@ class TagWorld(InSandbox):
         return {k: v for k, v in self.sandbox.buckets.tags(BUCKET).items() if not k.startswith("daylily:")}
 
     def do_the_rest(self, life: Life) -> None:
-        """The fallback, for a caller who may not use S3 Control."""
+        """The tag index, for many buckets; the fallback, for a caller who may not use S3 Control."""
+        many = replace(self.owner, buckets=tuple(Bucket(f"acme-{number}", REGION) for number in range(4)))
+        now = self.sandbox.now()
+        settled = [Target(name, state, Applied(state, now, now)) for name, state in self.kind.desired(many).items()]
+        BucketTagging(context(self.sandbox)).observe(settled)
         self.sandbox.faults.add(Fault("s3control", "", "error", "AccessDenied", 403, times=None))
         life.put(self.owner)
         life.put(self.changed)
