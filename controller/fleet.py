@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from controller import reconcile
-from controller.domain.customer import Account, Customer, Owner
+from controller.claims import Claims, claims_of, held_by
+from controller.domain.customer import Account, Customer, Origin, Owner, Place
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Plan, Rules
@@ -103,7 +104,12 @@ class Orphan:
     @property
     def lets_go(self) -> bool:
         """Whether a prune leaves everything in AWS as it is, by the deletion policy as last applied."""
-        return self.status.deletion_policy == "Retain"
+        return self.status.deletion_policy == "Retain" and not self.suspended
+
+    @property
+    def suspended(self) -> bool:
+        """Whether its manifest said to change nothing when it went: then it is not pruned either."""
+        return self.plan.owner.suspend
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,8 @@ class FleetPlan:
 
     def has_changes(self, *, prune: bool = False) -> bool:
         """Whether an apply would do anything beside refreshing statuses."""
-        return any(plan.to_apply for plan in self.plans) or (prune and bool(self.orphans))
+        prunes = prune and any(not orphan.suspended for orphan in self.orphans)
+        return any(plan.to_apply for plan in self.plans) or prunes
 
     def guard(self, *, prune: bool = False) -> None:
         """Raises Refused where an apply would change or remove too much at once."""
@@ -140,8 +147,9 @@ class FleetPlan:
     def refusals(self, *, prune: bool = False) -> tuple[str, ...]:
         """Why the guard stops an apply of this plan, each with the option that would allow it."""
         pruned = [orphan.plan for orphan in self.orphans if prune and not orphan.lets_go]
-        untouched = sum(len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go)
-        return refusals([*self.plans, *pruned], self.limits, untouched)
+        idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
+        released = sum(len(orphan.status.inventory) for orphan in self.orphans if prune and orphan.lets_go)
+        return refusals([*self.plans, *pruned], self.limits, sum(idle), released)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +208,14 @@ class Fleet:
 
         observed = self._observe([*cases, *orphans], progress)
         now = self._clock()
-        claims = _claims([*cases, *orphans], statuses.values())
+        everyone = [*cases, *orphans]
+        refused = {case.owner.id: self._refusal(case.owner, stored.get(case.owner.id)) for case in everyone}
+        claims = claims_of([case for case in everyone if not refused[case.owner.id]], statuses)
         plans = {
-            case.owner.id: self._plan(case, stored.get(case.owner.id), observed, claims, now)
-            for case in [*cases, *orphans]
+            case.owner.id: Plan(case.owner, refused=refused[case.owner.id])
+            if refused[case.owner.id]
+            else self._plan(case, observed, claims, now)
+            for case in everyone
         }
         return FleetPlan(
             plans=tuple(plans[case.owner.id] for case in cases),
@@ -211,7 +223,7 @@ class Fleet:
             elsewhere=elsewhere,
             controller_id=self._options.controller_id,
             made_at=now,
-            cases={case.owner.id: case for case in [*cases, *orphans]},
+            cases={case.owner.id: case for case in everyone},
             limits=self._options.limits,
         )
 
@@ -291,19 +303,18 @@ class Fleet:
     def _plan(
         self,
         case: Case,
-        stored: Status | Failure | None,
         observed: Mapping[str, Mapping[Key, Observation[Any]]],
-        claims: Mapping[tuple[str, Key], set[str]],
+        claims: Claims,
         now: datetime,
     ) -> Plan:
         owner = case.owner
-        if refused := self._refusal(owner, stored):
-            return Plan(owner, refused=refused)
-        claimed = frozenset(key for key in case.applied if claims[owner.account, key] - {owner.id})
+        claimed = frozenset(key for key in case.applied if claims.others(owner, key))
+        new = case.desired.keys() - case.applied.keys()
+        taken = {key: held_by(holders) for key in new if (holders := claims.holders(owner, key))}
         waits = case.status.waiting if case.status else ()
         since = {Key(wait.kind, wait.name): wait.since for wait in waits}
         rules = Rules(now, self._options.settle, claimed, since)
-        return reconcile.plan(case, self._kinds_of(owner), observed[owner.account], rules)
+        return reconcile.plan(case, self._kinds_of(owner), {**observed[owner.account], **taken}, rules)
 
     def _refusal(self, owner: Owner, stored: Status | Failure | None) -> Failure | None:
         """Why this owner cannot be touched at all: unreadable, of another controller, or moved between accounts."""
@@ -376,6 +387,8 @@ class Fleet:
         """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
         if run.stop():
             return _stopped(orphan.plan)
+        if orphan.suspended:
+            return Result(orphan.plan)
         if orphan.lets_go:
             unsaved = self._forget(run, orphan.status)
             return Result(replace(orphan.plan, changes=()), unsaved=unsaved, released=unsaved is None)
@@ -444,18 +457,6 @@ def _counting(progress: Progress, what: str, total: int) -> Callable[[Iterable[A
     return count
 
 
-def _claims(cases: Iterable[Case], statuses: Iterable[Status]) -> Mapping[tuple[str, Key], set[str]]:
-    """Who wants or holds each key, by account name and key."""
-    claims: dict[tuple[str, Key], set[str]] = defaultdict(set)
-    for case in cases:
-        for key in case.desired:
-            claims[case.owner.account, key].add(case.owner.id)
-    for status in statuses:
-        for key in status.keys:
-            claims[status.account, key].add(status.owner_id)
-    return claims
-
-
 def _former(status: Status) -> Customer:
     """The customer that a status was written for, as far as it is needed to remove its keys."""
     return Customer(
@@ -465,5 +466,7 @@ def _former(status: Status) -> Customer:
         email="",
         account=status.account,
         deletion_policy=status.deletion_policy,
+        suspend=status.is_suspended,
         generation=status.generation,
+        origin=Origin({"": Place(status.source, 0, 0)}),
     )

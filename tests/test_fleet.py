@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from controller.domain.customer import Account, Billing, Budget, Customer
+from controller.domain.customer import Account, Billing, Budget, Customer, Origin, Place
 from controller.domain.safety import refusals
 from controller.domain.settings import SafetySettings
 from controller.errors import AccountFailure, PermanentFailure, Refused, TransientFailure
@@ -642,3 +642,72 @@ def test_a_plan_that_another_run_overtook_is_noticed() -> None:
     town.apply(customer("acme", limit=900))
 
     assert fleet.has_moved(plan)
+
+
+def written(customer_: Customer) -> Customer:
+    """The customer as read from a file of its own."""
+    return replace(customer_, origin=Origin({"": Place(f"customers/{customer_.customer_id}.yaml", 1, 1)}))
+
+
+def test_an_orphan_whose_prune_failed_is_shown_and_pruned_again() -> None:
+    town = Town()
+    town.apply(written(customer("acme", deletion_policy="Delete")), written(customer("beta")))
+    town.world.failing["delete acme-bucket"] = PermanentFailure("denied")
+
+    def covers(file: str) -> bool:
+        return file.startswith("customers/")
+
+    town.apply(written(customer("beta")), prune=True, covers=covers)
+    town.world.failing.clear()
+    assert [o.status.owner_id for o in town.plan(written(customer("beta")), covers=covers).orphans] == ["acme"]
+    town.apply(written(customer("beta")), prune=True, covers=covers)
+
+    assert ("thing", "acme-bucket") not in town.world.things
+    assert "acme" not in town.store.statuses
+
+
+def test_a_customer_that_was_suspended_when_its_manifest_went_is_not_pruned() -> None:
+    town = Town()
+    town.apply(customer("acme", deletion_policy="Delete"), customer("beta"))
+    town.apply(customer("acme", deletion_policy="Delete", suspend=True), customer("beta"))
+
+    town.apply(customer("beta"), prune=True)
+
+    assert ("thing", "acme-bucket") in town.world.things
+    assert "acme" in town.store.statuses
+
+
+def test_two_orphans_with_one_bucket_do_not_keep_it_for_each_other() -> None:
+    town = Town()
+    town.apply(customer("acme", "shared", deletion_policy="Delete"))
+    acme = town.store.statuses["acme"]
+    town.store.statuses["beta"] = replace(acme, owner_id="beta", name="beta")
+
+    town.apply(customer("third"), prune=True)
+
+    assert ("thing", "shared") not in town.world.things
+
+
+def test_what_another_customer_holds_outside_of_this_run_is_not_taken_from_it() -> None:
+    town = Town()
+    town.apply(customer("acme", "shared"))
+
+    plan = town.plan(customer("beta", "shared"), covers=lambda _: False)
+    results = town.apply(customer("beta", "shared"), covers=lambda _: False)
+
+    held = [unread for one in plan.plans for unread in one.unread]
+    assert {unread.failure.code for unread in held} == {"HeldByAnother"}
+    assert "held by acme" in str(held[0].failure)
+    assert town.world.things["thing", "shared"] == Thing("500", {"cost_center": "CC-1"})
+    assert any(result.failed for result in results)
+
+
+def test_letting_go_of_many_is_refused_like_removing_many() -> None:
+    town = Town()
+    names = [f"customer{number}" for number in range(10)]
+    town.apply(*(customer(name) for name in names))
+
+    with pytest.raises(Refused, match="--max-remove"):
+        town.apply(customer("customer0"), prune=True)
+
+    assert len([one for one in town.store.statuses if one.startswith("customer")]) == 10

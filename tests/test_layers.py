@@ -15,6 +15,7 @@ FLOORS = {
     "render": 3,
     "fleet": 3,
     "reconcile": 3,
+    "claims": 3,
     "manifests": 2,
     "kinds": 2,
     "store": 2,

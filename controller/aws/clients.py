@@ -172,7 +172,10 @@ class Aws:
                 s3={"addressing_style": "path"} if endpoint else None,
             )
         )
-        client = self._session.client(service, region_name=region, config=config)
+        try:
+            client = self._session.client(service, region_name=region, config=config)
+        except ValueError as error:
+            raise PermanentFailure(f"no client for {service}: {error}", advice="See AWS_ENDPOINT_URL.") from error
         if endpoint and service == "s3control":
             client.meta.events.register("before-sign.s3-control", _without_account_in_host)
         return client

@@ -62,12 +62,16 @@ Observation = Absent | Present[S] | Waiting | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Applied(Generic[S]):
-    """What we put there last. `replaced` is what it took the place of, None if nothing was there."""
+    """What we put there last. `replaced` is what it took the place of, None if nothing was there.
+
+    `tried`: what a later put was to make of it that failed, and that may have taken effect in part.
+    """
 
     state: S
     at: datetime
     verified_at: datetime
     replaced: S | None = None
+    tried: S | None = None
 
 
 @dataclass(frozen=True, slots=True)

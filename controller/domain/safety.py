@@ -10,15 +10,15 @@ from controller.domain.plan import Plan
 from controller.domain.settings import SafetySettings
 
 
-def refusals(plans: Sequence[Plan], limits: SafetySettings, untouched: int = 0) -> tuple[str, ...]:
+def refusals(plans: Sequence[Plan], limits: SafetySettings, untouched: int = 0, released: int = 0) -> tuple[str, ...]:
     """Why these plans must not be applied, each with the option that would allow it; empty: nothing against it.
 
     Counted are keys in the inventory and keys that would be adopted with a difference. `untouched`: how many more keys
-    we answer for, outside of these plans.
+    we answer for, outside of these plans; `released`: how many of these we would let go of.
     """
     changes = [change for plan in plans for change in plan.to_apply if change.writes]
     changed = sum(change.action in ("update", "adopt") for change in changes)
-    removed = sum(change.action == "delete" for change in changes)
+    removed = released + sum(change.action == "delete" for change in changes)
     adopted = sum(change.action == "adopt" for change in changes)
     existing = untouched + adopted + sum(len(plan.in_sync) + len(plan.settling) + len(plan.unread) for plan in plans)
     existing += sum(change.action in ("update", "delete") for change in changes)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from pydantic import AwareDatetime
+
 from controller.domain.customer import ACCOUNT_PREFIX, DeletionPolicy, Owner
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
@@ -32,22 +34,24 @@ class Condition:
     status: Truth
     reason: str
     message: str
-    since: datetime
+    since: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the inventory: a key that we answer for, and the state that we applied, in plain form.
 
-    `state` None: a first put failed, so it may be there or not.
+    `state` None: a first put failed, so it may be there or not. `tried`: what the last put was to make of it, where it
+    failed.
     """
 
     kind: str
     name: str
     state: dict[str, Any] | None
-    at: datetime
-    verified_at: datetime
+    at: AwareDatetime
+    verified_at: AwareDatetime
     replaced: dict[str, Any] | None = None
+    tried: dict[str, Any] | None = None
 
     @property
     def key(self) -> Key:
@@ -61,7 +65,7 @@ class Wait:
     kind: str
     name: str
     reason: str
-    since: datetime
+    since: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Figures:
     kind: str
     name: str
     values: dict[str, str]
-    as_of: datetime
+    as_of: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Status:
     inventory: tuple[Entry, ...] = ()
     waiting: tuple[Wait, ...] = ()
     figures: tuple[Figures, ...] = ()
-    updated_at: datetime | None = None
+    updated_at: AwareDatetime | None = None
     version: int = 0
     format: int = FORMAT
 
@@ -108,6 +112,10 @@ class Status:
     def written(self) -> "Status":
         """This status as it stands in the store once it is written."""
         return dataclasses.replace(self, version=self.version + 1)
+
+    @property
+    def is_suspended(self) -> bool:
+        return any(condition.type == "Suspended" and condition.status == "True" for condition in self.conditions)
 
     @property
     def is_account(self) -> bool:
@@ -128,6 +136,7 @@ def applied_states(status: Status | None, kinds: Iterable[AnyKind]) -> dict[Key,
             at=entry.at,
             verified_at=entry.verified_at,
             replaced=load(types[entry.kind], entry.replaced),
+            tried=load(types[entry.kind], entry.tried),
         )
         for entry in entries
         if entry.kind in types
@@ -203,8 +212,8 @@ def _inventory(previous: Status | None, plan: Plan, outcomes: Sequence[Outcome],
 def _confirmed(entry: Entry, synced: InSync) -> Entry:
     """The entry of a key that is as wanted: also where our last put failed and took effect all the same."""
     now_there = comparable(synced.state)
-    if entry.state is None or {name: entry.state.get(name) for name in now_there} != now_there:
-        entry = dataclasses.replace(entry, state=dump(synced.state))
+    if entry.tried or entry.state is None or {name: entry.state.get(name) for name in now_there} != now_there:
+        entry = dataclasses.replace(entry, state=dump(synced.state), tried=None)
     if synced.verified_at and synced.verified_at > entry.verified_at:
         entry = dataclasses.replace(entry, verified_at=synced.verified_at)
     return entry
@@ -221,8 +230,9 @@ def _enter(entries: dict[Key, Entry], outcome: Outcome, now: datetime) -> None:
     before = dump(change.observed) if change.observed is not None else None
     if outcome.ok:
         entries[change.key] = Entry(change.key.kind, change.key.name, dump(change.desired), now, now, before)
-    elif change.key not in entries:
-        entries[change.key] = Entry(change.key.kind, change.key.name, None, now, now, before)
+    else:
+        first = Entry(change.key.kind, change.key.name, None, now, now, before)
+        entries[change.key] = dataclasses.replace(entries.get(change.key, first), tried=dump(change.desired))
 
 
 def _waiting(plan: Plan, now: datetime) -> tuple[Wait, ...]:

@@ -3,6 +3,8 @@
 `reconcile --plan` and `reconcile plan` are the same command, as are --apply and apply.
 """
 
+import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -188,11 +190,26 @@ def run(arguments: list[str]) -> int:
         if isinstance(error, InvalidInput):
             return exit_codes.INVALID
         return exit_codes.REFUSED if isinstance(error, Refused) else exit_codes.ERROR
+    except OSError as error:
+        click.echo(f"Error: {error}", err=True)
+        return exit_codes.ERROR
     return code if isinstance(code, int) else exit_codes.OK
 
 
 def main() -> None:
+    _mend_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _mend_streams() -> None:
+    """What a terminal cannot show is escaped, and a stream that was closed swallows what is written to it."""
+    sys.stdin, sys.stdout, sys.stderr = (
+        stream or open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - for the whole process
+        for stream, mode in ((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w"))
+    )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

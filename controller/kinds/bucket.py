@@ -2,7 +2,7 @@
 
 from controller.domain.customer import Customer
 from controller.domain.resource import Absent, Unreadable
-from controller.errors import PermanentFailure
+from controller.errors import AccountFailure, PermanentFailure
 
 ADVICE = {
     "NoSuchBucket": "Buckets are never created here: create it, or correct spec.storage.buckets.",
@@ -22,7 +22,7 @@ def missing(failure: PermanentFailure, *, wanted: bool) -> Absent | Unreadable:
     """
     if failure.code == "NoSuchBucket" and not wanted:
         return Absent()
-    if failure.code not in ADVICE:
+    if failure.code not in ADVICE or isinstance(failure, AccountFailure):
         return Unreadable(failure)
     return Unreadable(
         PermanentFailure(

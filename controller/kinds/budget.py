@@ -122,8 +122,7 @@ class Budgets(Kind[Customer, BudgetState]):
         if isinstance(raw, Failure):
             return Unreadable(raw)
         wanted = target.desired.alerts if target.desired else {}
-        applied = target.applied.state.alerts if target.applied and target.applied.state else {}
-        seen = self._seen(target.name, raw, wanted, applied, self._verified_at(target))
+        seen = self._seen(target.name, raw, wanted, _known(target), self._verified_at(target))
         return seen if target.desired or isinstance(seen, Absent) else replace(seen, kept=())
 
     def _seen(
@@ -134,11 +133,15 @@ class Budgets(Kind[Customer, BudgetState]):
         known: Mapping[str, tuple[str, ...]],
         verified_at: datetime | None = None,
     ) -> Absent | Present[BudgetState]:
-        """Ours is what is wanted or known to be ours from before; `known` is not read again where it was verified."""
+        """Ours is what is wanted or known to be ours from before; `known` is not read again where it was verified.
+
+        A subscriber that we know from one alert is ours on every alert: an alert that moved took it along.
+        """
         if raw is None:
             return Absent()
         alerts: dict[str, tuple[str, ...]] = {}
         others: list[str] = []
+        addresses = {one for subscribers in known.values() for one in subscribers}
         for notification in raw["Notifications"]:
             key = alert_key(**_identity(notification))
             if key not in wanted and key not in known:
@@ -147,7 +150,7 @@ class Budgets(Kind[Customer, BudgetState]):
                 alerts[key] = known[key]
             else:
                 there = self._subscribers(name, notification)
-                ours = {*wanted.get(key, ()), *known.get(key, ())}
+                ours = addresses | set(wanted.get(key, ()))
                 alerts[key] = tuple(one for one in there if one in ours)
                 others += [f"{one} on alert {key}" for one in there if one not in ours]
         kept = tuple(sorted(others))
@@ -164,7 +167,7 @@ class Budgets(Kind[Customer, BudgetState]):
         due is spread by its name, so that a fleet that was applied at once is not verified at once.
         """
         applied = target.applied
-        if applied is None or applied.state is None or applied.state != target.desired:
+        if applied is None or applied.state is None or applied.state != target.desired or applied.tried:
             return None
         share = zlib.crc32(target.name.encode()) % 1000 / 1000
         due = applied.verified_at + self._trust * (0.5 + share / 2)
@@ -263,6 +266,15 @@ class Budgets(Kind[Customer, BudgetState]):
             pages.append(page)
             more = {"NextToken": page["NextToken"]} if page.get("NextToken") else {}
         return pages
+
+
+def _known(target: Target[BudgetState]) -> dict[str, tuple[str, ...]]:
+    """Alerts and subscribers that are ours from before: applied, or on their way when a put failed."""
+    known: dict[str, tuple[str, ...]] = {}
+    for state in (target.applied.state, target.applied.tried) if target.applied else ():
+        for key, subscribers in state.alerts.items() if state else ():
+            known[key] = tuple(sorted({*known.get(key, ()), *subscribers}))
+    return known
 
 
 def _name(owner: Customer) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from controller.domain.customer import Alert, Customer
@@ -11,6 +11,9 @@ from controller.kinds.budget_alerts import alert_key
 
 UNIT = "USD"
 """AWS counts cost in US dollars, whatever currency a customer is billed in."""
+
+AWS_END = datetime(2087, 6, 15, tzinfo=UTC)
+"""The End that AWS gives a budget that has none; after its End AWS deletes a budget."""
 
 COUNTED_AFTER = timedelta(hours=12)
 """How long AWS may take to count the spend of a budget that was written."""
@@ -95,11 +98,11 @@ def parse_budget(
         unit=limit.get("Unit", ""),
         filters={key: tuple(sorted(values)) for key, values in raw.get("CostFilters", {}).items()},
         alerts=alerts,
-        form=_form(raw),
+        form=_form(raw, now),
         cost_types={key: types[key] for key in COST_TYPES if types.get(key, COST_TYPES[key]) != COST_TYPES[key]},
         actual=_amount(spend.get("ActualSpend")),
         forecast=_amount(spend.get("ForecastedSpend")),
-        period=raw.get("TimePeriod"),
+        period=_lasting(raw.get("TimePeriod"), now),
         others=others,
     )
 
@@ -109,7 +112,14 @@ def _subscribers(alert: Alert, topic_arn: str) -> tuple[str, ...]:
     return tuple(sorted([*(f"email:{address}" for address in alert.emails), *topic]))
 
 
-def _form(raw: Mapping[str, Any]) -> str | None:
+def _lasting(period: Mapping[str, datetime] | None, now: datetime) -> Mapping[str, datetime] | None:
+    """The period to echo: AWS's own end, or none, and no start in the future."""
+    if not period or period.get("Start", now) > now:
+        return None
+    return period if period.get("End", AWS_END) >= AWS_END else {"Start": period["Start"]}
+
+
+def _form(raw: Mapping[str, Any], now: datetime) -> str | None:
     """AWS describes a classic filter also as an expression, so only an expression without a filter is another form."""
     type_ = f"{raw.get('TimeUnit', '?')} {raw.get('BudgetType', '?')}".lower()
     words = {
@@ -117,6 +127,8 @@ def _form(raw: Mapping[str, Any]) -> str | None:
         "planned limits": bool(raw.get("PlannedBudgetLimits")),
         "limit adjusted by AWS": bool(raw.get("AutoAdjustData")),
         "filter expression": bool(raw.get("FilterExpression")) and not raw.get("CostFilters"),
+        "with an end, after which AWS deletes it": raw.get("TimePeriod", {}).get("End", AWS_END) < AWS_END,
+        "not begun": raw.get("TimePeriod", {}).get("Start", now) > now,
     }
     return ", ".join(word for word, holds in words.items() if holds) or None
 
@@ -133,7 +145,10 @@ def _zeroed(raw: Mapping[str, Any], now: datetime) -> bool:
 
 def _cents(amount: Decimal) -> Decimal:
     """1000 and 1000.0 as 1000.00; more decimals stay."""
-    cents = amount.quantize(Decimal("0.01"))
+    try:
+        cents = amount.quantize(Decimal("0.01"))
+    except InvalidOperation:  # more digits than anybody's limit has
+        return amount
     return cents if cents == amount else amount.normalize()
 
 

@@ -72,14 +72,16 @@ def _find(paths: Sequence[Path], found: list[Diagnostic]) -> Iterator[Path]:
     """Every file once, in the order of names; what is missing is added to `found`."""
     seen: set[str] = set()
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):
             found.append(Source(str(path)).diagnostic("unreadable-file", "does not exist"))
             continue
-        files = list(_walk(path, found)) if path.is_dir() else [path]
+        files = list(_walk(path, found)) if os.path.isdir(path) else [path]
         if not files:
             found.append(Source(str(path)).diagnostic("no-manifests", f"no manifests found in {path}"))
         for file in files:
-            if (real := os.path.realpath(file)) not in seen:
+            if why := _unusable(file):
+                found.append(Source(_printable(file)).diagnostic("unreadable-file", why))
+            elif (real := os.path.realpath(file)) not in seen:
                 seen.add(real)
                 yield file
 
@@ -90,9 +92,24 @@ def _walk(folder: Path, found: list[Diagnostic]) -> Iterator[Path]:
 
     for inside, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if os.path.islink(os.path.join(inside, name)):  # passing it over would make orphans of its customers
+                link = Source(os.path.join(inside, name))
+                found.append(link.diagnostic("unreadable-file", "is a link to a folder: name that folder with -f"))
         for name in sorted(names):
             if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
                 yield Path(inside, name)
+
+
+def _unusable(file: Path) -> str:
+    """Why a file cannot be a manifest whatever is in it; empty: it can."""
+    if _printable(file) != str(file):
+        return "has a name that is not UTF-8"
+    return "" if os.path.isfile(file) else "is not a regular file"
+
+
+def _printable(file: Path) -> str:
+    return str(file).encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(customers: Sequence[Customer]) -> str:

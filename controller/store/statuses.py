@@ -8,9 +8,11 @@ import gzip
 import uuid
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from controller.aws.clients import Aws
 from controller.domain.status import FORMAT, Status
@@ -95,15 +97,15 @@ class Statuses:
 
     def _status(self, item: Mapping[str, Any]) -> Status | Failure:
         owner = item["owner"]["S"]
-        if int(item.get("format", {}).get("N", "0")) > FORMAT:
+        if Decimal(item.get("format", {}).get("N", "0")) > FORMAT:
             raise PermanentFailure(
                 f"the status of {owner} was written by a newer version of this tool",
                 resource=self._table,
                 advice="Update before you run it on this table again.",
             )
         try:
-            return _STATUS.validate_json(_document(item))
-        except (KeyError, ValidationError, OSError, EOFError, zlib.error) as error:
+            return replace(_STATUS.validate_json(_document(item)), version=int(item["version"]["N"]))
+        except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
             what = str(error).splitlines()[0]
             return PermanentFailure(
                 f"the status of {owner} in the table {self._table} is not one that this tool wrote: {what}",

@@ -316,6 +316,32 @@ def test_no_color_leaves_no_escape_codes(folder: Path) -> None:
     assert "\x1b" not in answer.stdout + answer.stderr
 
 
+def test_a_terminal_that_cannot_show_a_name_shows_its_escapes(folder: Path) -> None:
+    write(folder, manifest("acme", "acme-bucket", displayName="株式会社"))
+
+    answer = reconcile(["--plan"], folder, {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+
+    assert answer.returncode == 0, answer.stderr
+    assert "\\u682a" in answer.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "| true", "> /dev/full"])
+def test_closed_and_full_streams_end_in_no_traceback(folder: Path, closed: str) -> None:
+    command = f"{sys.executable} -m controller.entrypoints.cli validate {closed}"
+
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_pipe_is_no_manifest_and_is_not_waited_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "customers" / "pipe.yaml")
+
+    assert run(["validate"]) == 3
+
+    assert "is not a regular file" in capsys.readouterr().out
+
+
 def test_ctrl_c_before_the_first_call_begins_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from contextlib import contextmanager
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.domain.customer import Customer
+from controller.domain.customer import Alert, Customer
 from controller.domain.resource import Absent, Applied, Present, Target, Unreadable
 from controller.errors import PermanentFailure, TransientFailure
 from controller.kinds.alert_topic import AlertTopics
@@ -518,3 +518,64 @@ def test_no_budget_is_wanted_where_the_manifest_disables_it(life: Life, sandbox:
 def _alerts_of(owner: Customer) -> tuple[Any, ...]:
     assert owner.budget
     return owner.budget.alerts
+
+
+# Half done, and done by hand in ways that are dangerous
+
+
+def fail_then_forget(life: Life, owner: Customer, sandbox: Sandbox, operation: str) -> None:
+    """A put that is refused half-way, remembered as the flow remembers it."""
+    sandbox.faults.add(Fault("budgets", operation, "error", code="AccessDeniedException", status=400))
+    before = life.applied[NAME]
+    with pytest.raises(PermanentFailure):
+        life.put(owner)
+    life.applied[NAME] = replace(before, tried=life.kind.desired(owner)[NAME])
+
+
+def test_an_interrupted_move_of_an_alert_leaves_no_old_recipient_behind(life: Life, sandbox: Sandbox) -> None:
+    life.put(with_alerts(Alert(Decimal(50), emails=("leaver@acme.com",))))
+    moved = with_alerts(Alert(Decimal(60), emails=("new@acme.com",)))
+    fail_then_forget(life, moved, sandbox, "UpdateSubscriber")
+
+    life.put(moved)
+
+    assert alerts(sandbox) == {("ACTUAL", 60.0): {"new@acme.com"}}
+
+
+def test_what_a_failed_change_had_begun_is_ours_to_take_back(life: Life, sandbox: Sandbox) -> None:
+    first = with_alerts(Alert(Decimal(50), emails=("a@acme.com",)))
+    life.put(first)
+    wider = with_alerts(Alert(Decimal(50), emails=("b@acme.com", "c@acme.com")))
+    fail_then_forget(life, wider, sandbox, "CreateSubscriber")
+
+    life.put(first)
+
+    assert alerts(sandbox) == {("ACTUAL", 50.0): {"a@acme.com"}}
+
+
+def test_an_end_set_by_hand_is_found_and_not_sent_back(life: Life, sandbox: Sandbox) -> None:
+    """AWS deletes a budget after its End."""
+    life.put(ACME)
+    start = budget(sandbox)["TimePeriod"]["Start"]
+    by_hand(sandbox, TimePeriod={"Start": start, "End": NOW + timedelta(days=40)})
+    (state,) = life.states(ACME).values()
+    assert state.form == "with an end, after which AWS deletes it"
+
+    life.put(ACME)
+
+    (state,) = life.states(ACME).values()
+    assert state.form is None
+
+
+def test_an_absurd_limit_set_by_hand_is_a_difference_and_no_crash(life: Life, sandbox: Sandbox) -> None:
+    life.put(ACME)
+    by_hand(sandbox, BudgetLimit={"Amount": "1" + "0" * 30, "Unit": "USD"})
+
+    (state,) = life.states(ACME).values()
+
+    assert state.limit == Decimal(10) ** 30
+
+
+def with_alerts(*wanted: Alert) -> Customer:
+    assert ACME.budget is not None
+    return replace(ACME, budget=replace(ACME.budget, alerts=wanted))
