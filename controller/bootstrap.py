@@ -15,6 +15,7 @@ from controller.errors import AccountFailure
 from controller.fleet import Fleet, Options, Site
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
+from controller.store.applied_plans import AppliedPlans
 from controller.store.lease import Leases, lease_name
 from controller.store.statuses import Statuses
 
@@ -34,6 +35,10 @@ class House:
     leases: Leases
     lease_names: Mapping[str, str]
     """The lease of each account, by account name."""
+    applied_plans: AppliedPlans
+    account_ids: Mapping[str, str]
+    """The id of each account, by account name."""
+    clock: Clock
     doors: tuple[Aws, ...]
     """The doors to AWS, one for each set of credentials; they count their calls."""
 
@@ -64,7 +69,16 @@ def build(
     settle = timedelta(seconds=settings.settle_seconds)
     options = Options(settings.controller_id, settings.concurrency, settle, commit, settings.safety)
     names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
-    return House(Fleet(sites, statuses, clock, options), statuses, leases(home, settings, clock), names, tuple(doors))
+    return House(
+        fleet=Fleet(sites, statuses, clock, options),
+        statuses=statuses,
+        leases=leases(home, settings, clock),
+        lease_names=names,
+        applied_plans=AppliedPlans(home, settings.tables.billing),
+        account_ids={name: site.account.account_id for name, site in sites.items()},
+        clock=clock,
+        doors=tuple(doors),
+    )
 
 
 def leases(home: Aws, settings: Settings, clock: Clock | None = None) -> Leases:

@@ -5,7 +5,7 @@ The CLI and every later front end call the same two methods, `Fleet.plan` and `F
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -127,6 +127,37 @@ class FleetPlan:
     made_at: datetime
     cases: Mapping[str, Case] = field(repr=False)
     limits: SafetySettings = field(default_factory=SafetySettings)
+    passed_over: int = 0
+    """How many keys of other owners within the paths were not looked at: they count in the guard's shares."""
+
+    def all_plans(self) -> tuple[Plan, ...]:
+        """The plans of all owners, orphans included."""
+        return (*self.plans, *(orphan.plan for orphan in self.orphans))
+
+    def touched(self, *, prune: bool = False) -> tuple[Plan, ...]:
+        """What an apply has to look at: owners with changes, and the accounts that they are in.
+
+        What an account drops depends on everybody in it, so then it is everybody in it.
+        """
+        changing = [plan for plan in self.plans if plan.to_apply]
+        changing += [orphan.plan for orphan in self.orphans if prune]
+        names = {plan.owner.id for plan in changing}
+        accounts = {plan.owner.account for plan in changing}
+        dropping = {plan.owner.account for plan in changing if isinstance(plan.owner, Account) and _drops(plan)}
+
+        def concerned(owner: Owner) -> bool:
+            return owner.id in names or owner.account in (accounts if isinstance(owner, Account) else dropping)
+
+        return tuple(plan for plan in self.all_plans() if concerned(plan.owner))
+
+    def sparing(self, owners: Collection[str], why: Failure) -> "FleetPlan":
+        """This plan with these owners left alone, for a reason that is told."""
+
+        def spared(plan: Plan) -> Plan:
+            return Plan(plan.owner, refused=why) if plan.owner.id in owners else plan
+
+        orphans = tuple(replace(orphan, plan=spared(orphan.plan)) for orphan in self.orphans)
+        return replace(self, plans=tuple(map(spared, self.plans)), orphans=orphans)
 
     @property
     def digest(self) -> str:
@@ -136,8 +167,8 @@ class FleetPlan:
 
     def has_changes(self, *, prune: bool = False) -> bool:
         """Whether an apply would do anything beside refreshing statuses."""
-        prunes = prune and any(not orphan.suspended for orphan in self.orphans)
-        return any(plan.to_apply for plan in self.plans) or prunes
+        prunes = prune and any(not orphan.suspended and not orphan.plan.refused for orphan in self.orphans)
+        return prunes or any(plan.to_apply for plan in self.plans)
 
     def guard(self, *, prune: bool = False) -> None:
         """Raises Refused where an apply would change or remove too much at once."""
@@ -149,7 +180,7 @@ class FleetPlan:
         pruned = [orphan.plan for orphan in self.orphans if prune and not orphan.lets_go]
         idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
         released = sum(len(orphan.status.inventory) for orphan in self.orphans if prune and orphan.lets_go)
-        return refusals([*self.plans, *pruned], self.limits, sum(idle), released)
+        return refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +227,10 @@ class Fleet:
         self._clock = clock
         self._options = options
 
-    def plan(self, wanted: Desired, progress: Progress = lambda *_: None) -> FleetPlan:
-        """Looks at everything, writes nothing. Raises Failure only where the status store cannot be read."""
+    def plan(
+        self, wanted: Desired, progress: Progress = lambda *_: None, only: Collection[str] | None = None
+    ) -> FleetPlan:
+        """Looks at everything, or at the owners `only`; writes nothing. Raises Failure where no status can be read."""
         stored = self._store.load()
         statuses = {owner_id: status for owner_id, status in stored.items() if isinstance(status, Status)}
         customers = sorted(wanted.customers, key=lambda customer: customer.customer_id)
@@ -205,12 +238,19 @@ class Fleet:
         cases = [self._open(owner, statuses.get(owner.id)) for owner in owners]
         gone, elsewhere = self._gone(statuses, wanted)
         orphans = [self._open(_former(status), status, wanted=False) for status in gone]
-
-        observed = self._observe([*cases, *orphans], progress)
-        now = self._clock()
         everyone = [*cases, *orphans]
         refused = {case.owner.id: self._refusal(case.owner, stored.get(case.owner.id)) for case in everyone}
         claims = claims_of([case for case in everyone if not refused[case.owner.id]], statuses)
+        passed_over = 0
+        if only is not None:
+            passed_over = sum(len(case.applied) for case in everyone if case.owner.id not in only)
+            cases = [case for case in cases if case.owner.id in only]
+            orphans = [case for case in orphans if case.owner.id in only]
+            gone = [status for status in gone if status.owner_id in only]
+            everyone = [*cases, *orphans]
+
+        observed = self._observe(everyone, progress)
+        now = self._clock()
         plans = {
             case.owner.id: Plan(case.owner, refused=refused[case.owner.id])
             if refused[case.owner.id]
@@ -225,6 +265,7 @@ class Fleet:
             made_at=now,
             cases={case.owner.id: case for case in everyone},
             limits=self._options.limits,
+            passed_over=passed_over,
         )
 
     def is_idle(self, fleet_plan: FleetPlan, *, prune: bool = False) -> bool:
@@ -387,7 +428,7 @@ class Fleet:
         """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
         if run.stop():
             return _stopped(orphan.plan)
-        if orphan.suspended:
+        if orphan.suspended or orphan.plan.refused:
             return Result(orphan.plan)
         if orphan.lets_go:
             unsaved = self._forget(run, orphan.status)
@@ -433,6 +474,10 @@ class _Run:
         """Raises TransientFailure where a lease was lost: another run may be writing."""
         if self.hold.lost:
             raise TransientFailure("the lease was lost to another run", advice="The next run goes on from there.")
+
+
+def _drops(plan: Plan) -> bool:
+    return any(change.action == "delete" for change in plan.to_apply)
 
 
 def _puts(plan: Plan) -> Plan:

@@ -176,6 +176,8 @@ class Settings(_Part):
     """How often what is expensive to read is read again."""
     settle_seconds: Annotated[int, Field(ge=0, le=86_400)] = 300
     """How long after a write of ours a differing read is lag and not drift."""
+    plan_ttl_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    """How long a saved plan may be applied."""
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":

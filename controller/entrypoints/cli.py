@@ -80,6 +80,10 @@ def cli() -> None:
 @_inputs
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to apply.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Save the plan, to apply just that."
+)
+@click.option("--redact", is_flag=True, help="Hide e-mail addresses, also in the saved plan.")
 def plan(**options: Any) -> int:
     """Show what would change in AWS. Writes nothing."""
     from controller.entrypoints import reconciling
@@ -88,6 +92,7 @@ def plan(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
 @_inputs
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
@@ -100,7 +105,7 @@ def plan(**options: Any) -> int:
     help="How long to wait for another apply to end.",
 )
 def apply(**options: Any) -> int:
-    """Make AWS agree with the manifests, with the fewest calls that do it."""
+    """Make AWS agree with the manifests, with the fewest calls that do it; or do what a saved PLAN says."""
     from controller.entrypoints import reconciling
 
     return reconciling.apply(**options)

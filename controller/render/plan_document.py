@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from controller import __version__
 from controller.domain.customer import Account, Owner
 from controller.domain.plan import Change, Held, Kept, Plan, PlannedField, Unread
+from controller.domain.saved_plan import SavedPlan
 from controller.errors import TransientFailure
 from controller.fleet import FleetPlan, Orphan
 from controller.render.json_text import json_text
@@ -248,6 +249,10 @@ class PlanDocument:
     customers: tuple[OwnerDocument, ...]
     """Sorted by id."""
     orphans: tuple[OrphanDocument, ...]
+    saved: SavedPlan | None = None
+    """Of a saved plan: what an apply of it checks."""
+    checksum: str | None = None
+    """Of a saved plan: SHA-256 of this file without this field."""
 
 
 def _summary(totals: Tally) -> SummaryDocument:

@@ -149,7 +149,8 @@ def _met(result: Result) -> Iterator[tuple[str, str, Failure]]:
             yield key.kind, f"{key.kind}/{key.name}", outcome.failure
     for unknown in result.plan.problems:
         key = unknown.key
-        yield key.kind, f"{key.kind}/{key.name} could not be read", unknown.failure
+        what = "was left alone" if result.plan.refused else "could not be read"
+        yield key.kind, f"{key.kind}/{key.name} {what}", unknown.failure
     if result.unsaved:
         yield "status", "the status could not be saved", result.unsaved
 

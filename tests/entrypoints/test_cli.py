@@ -4,61 +4,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from controller.entrypoints.cli import run
 from controller.sandbox import Fault, Sandbox
+from tests.entrypoints.conftest import manifest, write, writes
 
-Run = Callable[..., int]
 ROOT = Path(__file__).parent.parent.parent
-
-
-def manifest(customer_id: str, bucket: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "billing.daylily.io/v1alpha1",
-        "kind": "Customer",
-        "metadata": {"name": customer_id},
-        "spec": {
-            "customerId": customer_id,
-            "displayName": customer_id.title(),
-            "email": f"admin@{customer_id}.example",
-            "storage": {"buckets": [{"name": bucket, "region": "us-west-2"}]},
-            **spec,
-        },
-    }
-
-
-@pytest.fixture
-def folder(tmp_path: Path, local_environment: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with customers/ for acme and beta, their buckets in the local AWS, and our tables."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("controller.bootstrap.utc_now", local_environment.now)
-    monkeypatch.setenv("RECONCILE_SETTLE_SECONDS", "0")
-    monkeypatch.setenv("RECONCILE_VERIFY__SUBSCRIBERS_HOURS", "0")
-    for name in ("acme", "beta"):
-        write(tmp_path, manifest(name, f"{name}-bucket"))
-        s3 = local_environment.client("s3")
-        s3.create_bucket(Bucket=f"{name}-bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    local_environment.cost.sees_tag_keys("123456789012", ["daylily:customer_id", "daylily:cost_center"])
-    assert run(["init", "--aws"]) == 0
-    return tmp_path
-
-
-def write(folder: Path, *documents: dict[str, Any], name: str = "") -> Path:
-    path = folder / "customers" / f"{name or documents[0]['metadata']['name']}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump_all(documents))
-    return path
-
-
-def writes(sandbox: Sandbox) -> list[str]:
-    return [f"{one.service}:{one.operation}" for one in sandbox.requests if one.writes]
 
 
 def test_plan_apply_plan_is_the_main_job(folder: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +65,7 @@ def test_data_goes_to_stdout_and_everything_else_to_stderr(folder: Path, capsys:
     [
         (["--plan", "--apply"], 64, "one of the two"),
         (["plam"], 64, "Did you mean 'plan'"),
-        (["--plan", "--fromat", "json"], 64, "Did you mean '--format'"),
+        (["--plan", "--fromat", "json"], 64, "Did you mean one of: '--format'"),
         (["--plan", "--format", "xml"], 64, "'xml' is not one of"),
         (["init"], 64, "--aws"),
         (["--plan", "-f", "nowhere"], 3, "does not exist"),

@@ -12,7 +12,7 @@ import pytest
 
 from controller.entrypoints.cli import run
 from controller.sandbox import Sandbox
-from tests.entrypoints.test_cli import manifest, write
+from tests.entrypoints.conftest import manifest, write
 
 CUSTOMERS = 12
 
