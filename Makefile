@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint schemas clean
+.PHONY: help demo test test-all lint schemas bench clean
 help:            ## show these targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -29,6 +29,11 @@ lint: $(VENV)/installed  ## style and types
 
 schemas: $(VENV)/installed  ## generate schemas/ from the code
 	$(BIN)/python -m controller.generated schemas
+
+N ?= 100 1000
+RUNS ?= plain '50 ms' limits
+bench: $(VENV)/installed  ## calls, seconds and memory on a local AWS; N="100 1000 5000 10000" for all sizes
+	@$(BIN)/python -m benchmarks --sizes $(N) --runs $(RUNS)
 
 clean:           ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,6 +21,9 @@ from controller.store.statuses import Statuses
 
 Clock = Callable[[], datetime]
 
+READS = 2
+"""Reads at a time for each customer that is applied at a time: reading is mostly waiting."""
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -90,12 +93,12 @@ def leases(home: Aws, settings: Settings, clock: Clock | None = None) -> Leases:
 
 def home_door(settings: Settings) -> Aws:
     """The door to where the tables are: the credentials as they are."""
-    return Aws(region=settings.tables.region, concurrency=settings.concurrency)
+    return Aws(region=settings.tables.region, concurrency=READS * settings.concurrency)
 
 
 def _door(account: AccountSettings, settings: Settings) -> Aws:
     role = Role(account.role_arn, account.external_id) if account.role_arn else None
-    return Aws(region=account.region, role=role, concurrency=settings.concurrency)
+    return Aws(region=account.region, role=role, concurrency=READS * settings.concurrency)
 
 
 def _account(one: AccountSettings, door: Aws, settings: Settings, origin: Origin) -> Account:

@@ -17,6 +17,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
+from controller import __version__
 from controller.aws.call import NOT_IN_THIS_REGION, Retry, attempt, is_throttled, translate
 from controller.aws.pace import Pace
 from controller.errors import AccountFailure, Failure, PermanentFailure, unexpected
@@ -31,7 +32,11 @@ PAID = frozenset({"ce"})
 """Services whose every request costs money: Cost Explorer, $0.01 each."""
 
 
+USER_AGENT = f"daylily-reconcile/{__version__} Boto3/{boto3.__version__}"
+"""Who CloudTrail says it was. botocore puts its own together anew for every call, which costs as much as signing."""
+
 ONE_ATTEMPT = Config(
+    user_agent=USER_AGENT,
     retries={"mode": "standard", "total_max_attempts": 1},  # attempts are made in aws/call.py
     connect_timeout=5,
     read_timeout=30,

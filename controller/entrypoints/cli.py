@@ -3,6 +3,7 @@
 `reconcile --plan` and `reconcile plan` are the same command, as are --apply and apply.
 """
 
+import gc
 import io
 import os
 import sys
@@ -203,6 +204,7 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     _mend_streams()
+    gc.set_threshold(100_000, 50)  # a fleet is many small values and hardly a cycle: a tenth of the time went there
     sys.exit(run(sys.argv[1:]))
 
 

@@ -8,9 +8,10 @@ applied before.
 """
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from controller.domain.customer import Customer
@@ -29,6 +30,9 @@ PAGE = 1000
 FEW = 3
 """Up to so many budgets are asked for one by one; the whole account is paged through otherwise."""
 
+_Found = Mapping[str, Mapping[str, Any] | Failure | None]
+"""Budgets by name as AWS describes them, with their notifications; None: there is none of that name."""
+
 
 class Budgets(Kind[Customer, BudgetState]):
     name = "budget"
@@ -44,12 +48,13 @@ class Budgets(Kind[Customer, BudgetState]):
         return {_name(owner): state} if state else {}
 
     def observe(self, targets: Collection[Target[BudgetState]]) -> Mapping[str, Observation[BudgetState]]:
-        names = {target.name for target in targets}
-        if len(names) <= FEW:
-            found = dict(zip(names, self._aws.each(self._read_one, names), strict=True))
-        else:
-            found = {name: raw for name, raw in self._read_all().items() if name in names}
-        return look_at_each(self._aws, targets, lambda target: self._look(target, found.get(target.name)))
+        """Page by page: what AWS says about a budget is much more than what is kept of it."""
+        left = {target.name: target for target in targets}
+        observed: dict[str, Observation[BudgetState]] = {}
+        for found in self._few(left) if len(left) <= FEW else self._all():
+            there = [left.pop(name) for name in found if name in left]
+            observed |= look_at_each(self._aws, there, partial(self._look_in, found))
+        return observed | dict.fromkeys(left, Absent())
 
     def put(self, name: str, desired: BudgetState, observed: BudgetState | None) -> None:
         """Where AWS is not as observed, by a lost answer or another hand, it looks once more and goes on from there."""
@@ -104,18 +109,25 @@ class Budgets(Kind[Customer, BudgetState]):
                 return []
             raise
 
-    def _read_all(self) -> dict[str, Mapping[str, Any]]:
-        """All budgets of the account, each with its notifications, in pages of 1,000."""
+    def _few(self, names: Collection[str]) -> Iterator[_Found]:
+        """These budgets, one by one."""
+        yield dict(zip(names, self._aws.each(self._read_one, names), strict=True))
+
+    def _all(self) -> Iterator[_Found]:
+        """All budgets of the account, in pages of 1,000, each budget with its notifications."""
         alerts = {
             one["BudgetName"]: one.get("Notifications", [])
             for page in self._pages("describe_budget_notifications_for_account", MaxResults=PAGE)
             for one in page.get("BudgetNotificationsForAccount", ())
         }
-        return {
-            raw["BudgetName"]: {**raw, "Notifications": alerts.get(raw["BudgetName"], [])}
-            for page in self._pages("describe_budgets", MaxResults=PAGE, ShowFilterExpression=True)
-            for raw in page.get("Budgets", ())
-        }
+        for page in self._pages("describe_budgets", MaxResults=PAGE, ShowFilterExpression=True):
+            yield {
+                raw["BudgetName"]: {**raw, "Notifications": alerts.get(raw["BudgetName"], [])}
+                for raw in page.get("Budgets", ())
+            }
+
+    def _look_in(self, found: _Found, target: Target[BudgetState]) -> Observation[BudgetState]:
+        return self._look(target, found[target.name])
 
     def _look(self, target: Target[BudgetState], raw: Mapping[str, Any] | Failure | None) -> Observation[BudgetState]:
         """A budget that goes takes along what others added to it, so then nothing of it is kept."""
@@ -255,17 +267,15 @@ class Budgets(Kind[Customer, BudgetState]):
             "budgets", operation, about=name, AccountId=self._account.account_id, BudgetName=name, **parameters
         )
 
-    def _pages(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
-        pages: list[dict[str, Any]] = []
-        more: dict[str, str] = {}
-        while more or not pages:
-            about = str(parameters.get("BudgetName", self._account.account_id))
+    def _pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        about = str(parameters.get("BudgetName", self._account.account_id))
+        more: dict[str, str] | None = {}
+        while more is not None:
             page = self._aws.call(
                 "budgets", operation, about=about, AccountId=self._account.account_id, **parameters, **more
             )
-            pages.append(page)
-            more = {"NextToken": page["NextToken"]} if page.get("NextToken") else {}
-        return pages
+            more = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
+            yield page
 
 
 def _known(target: Target[BudgetState]) -> dict[str, tuple[str, ...]]:

@@ -45,7 +45,14 @@ class Statuses:
                 "query",
                 ConsistentRead=True,
                 KeyConditionExpression="#record = :record",
-                ExpressionAttributeNames={"#record": "record"},
+                ProjectionExpression="#owner, #version, #format, #status",
+                ExpressionAttributeNames={
+                    "#record": "record",
+                    "#owner": "owner",
+                    "#version": "version",
+                    "#format": "format",
+                    "#status": "status",
+                },
                 ExpressionAttributeValues={":record": {"S": RECORD}},
                 **more,
             )

@@ -1,0 +1,146 @@
+"""The local AWS of a benchmark, in a process of its own, and the manifests of the customers in it."""
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from controller.bootstrap import home_door
+from controller.domain.settings import Settings
+from controller.sandbox import Request, Sandbox
+from controller.sandbox.moto_backend import DEFAULT_ACCOUNT
+from controller.store import tables
+
+REGION = "us-west-2"
+REFUSED = (400, 429, 503)
+"""How AWS's services refuse a call that comes too fast."""
+
+MANIFEST = """\
+apiVersion: billing.daylily.io/v1alpha1
+kind: Customer
+metadata: {{name: customer-{number:05}}}
+spec:
+  customerId: cust_{number:05}
+  displayName: Customer {number:05}
+  email: admin@customer-{number:05}.example
+  billing:
+    accountId: "123456789012"
+    costCenter: CC-{number:05}
+    email: billing@customer-{number:05}.example
+  storage:
+    buckets:
+      - {{name: {bucket}, region: {region}}}
+  budget:
+    monthlyLimit: 1000
+    alerts:
+      - {{atPercent: 50, notify: [email]}}
+      - {{atPercent: 80, notify: [email, sns]}}
+      - {{atPercent: 100, notify: [email], emails: [{chief}@customer-{number:05}.example]}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What was asked of AWS: calls by `service:Operation`, how many of them write, and how many were throttled."""
+
+    by_operation: Counter[str] = field(default_factory=Counter)
+    writes: int = 0
+    throttled: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.by_operation.total()
+
+    def served(self) -> Counter[str]:
+        """Calls by service."""
+        services: Counter[str] = Counter()
+        for name, count in self.by_operation.items():
+            services[name.partition(":")[0]] += count
+        return services
+
+
+class World:
+    """A local AWS with this many buckets and our tables, alive inside `with`."""
+
+    def __init__(self, customers: int) -> None:
+        self._pipe, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, customers))
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self.environment: Mapping[str, str] = self._pipe.recv()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipe.send(None)
+        self._process.join()
+
+    def behave(self, latency: float, limits: Mapping[str, float]) -> None:
+        """From now on every answer comes `latency` seconds later, and each service takes so many calls a second."""
+        self._ask(latency, limits)
+
+    def calls(self) -> Calls:
+        """What was asked since this was last called."""
+        return self._ask()
+
+    def _ask(self, *what: Any) -> Calls:
+        self._pipe.send(what)
+        answer: Calls = self._pipe.recv()
+        return answer
+
+
+def write_manifests(folder: Path, customers: int) -> list[Path]:
+    """One file for each customer."""
+    paths = [folder / f"customer-{number:05}.yaml" for number in range(customers)]
+    for number, path in enumerate(paths):
+        path.write_text(manifest(number))
+    return paths
+
+
+def manifest(number: int, chief: str = "chief") -> str:
+    """The manifest of one customer; the alert at 100 % goes to `chief` alone."""
+    return MANIFEST.format(number=number, bucket=bucket(number), region=REGION, chief=chief)
+
+
+def bucket(number: int) -> str:
+    return f"daylily-customer-{number:05}"
+
+
+def _serve(pipe: Connection, customers: int) -> None:
+    with Sandbox() as sandbox:
+        os.environ.update(sandbox.environment())
+        for _ in tables.make(home_door(Settings()), Settings().tables):
+            pass
+        _make_buckets(customers)
+        sandbox.clear_requests()
+        pipe.send(sandbox.environment())
+        while (what := pipe.recv()) is not None:
+            if what:
+                sandbox.latency, sandbox.limits = what[0], dict(what[1])
+            pipe.send(_counted(sandbox))
+
+
+def _make_buckets(customers: int) -> None:
+    from moto.s3.models import s3_backends
+
+    create: Callable[..., Any] = s3_backends[DEFAULT_ACCOUNT]["aws"].create_bucket
+    for number in range(customers):
+        create(bucket(number), REGION)
+
+
+def _counted(sandbox: Sandbox) -> Calls:
+    requests: tuple[Request, ...] = sandbox.requests
+    sandbox.clear_requests()
+    served = [one for one in requests if one.status not in REFUSED]
+    return Calls(
+        Counter(f"{one.service}:{one.operation}" for one in served),
+        sum(one.writes for one in served),
+        len(requests) - len(served),
+    )
