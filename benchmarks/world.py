@@ -118,7 +118,7 @@ def _serve(pipe: Connection, customers: int) -> None:
         os.environ.update(sandbox.environment())
         for _ in tables.make(home_door(Settings()), Settings().tables):
             pass
-        _make_buckets(customers)
+        make_buckets(customers)
         sandbox.clear_requests()
         pipe.send(sandbox.environment())
         while (what := pipe.recv()) is not None:
@@ -127,7 +127,7 @@ def _serve(pipe: Connection, customers: int) -> None:
             pipe.send(_counted(sandbox))
 
 
-def _make_buckets(customers: int) -> None:
+def make_buckets(customers: int) -> None:
     from moto.s3.models import s3_backends
 
     create: Callable[..., Any] = s3_backends[DEFAULT_ACCOUNT]["aws"].create_bucket
