@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.text import Text
@@ -74,6 +75,8 @@ def demo(paths: Sequence[Path], run: Callable[[list[str]], int]) -> int:
 @contextmanager
 def _seeded(port: int) -> Iterator[Sandbox]:
     """A sandbox with the example customers' buckets and costs, and with our tables."""
+    if find_spec("moto") is None:
+        raise ReconcileError("the local AWS needs moto: pip install 'daylily-reconcile[sandbox]'")
     with _environment({}), Sandbox(port) as local:
         seed(local)
         with _environment(local.environment()):

@@ -342,6 +342,19 @@ def test_plans_take_no_lease(folder: Path, sandbox: Sandbox) -> None:
     assert writes(sandbox)[before:] == []
 
 
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+def test_without_moto_the_local_aws_says_what_to_install(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from controller.entrypoints import local
+
+    monkeypatch.setattr(local, "find_spec", lambda _: None)
+
+    assert run([command]) == 1
+
+    assert "pip install 'daylily-reconcile[sandbox]'" in capsys.readouterr().err
+
+
 def test_help_imports_none_of_the_heavy_libraries() -> None:
     heavy = {"boto3", "botocore", "pydantic", "rich", "yaml", "moto", "deepdiff"}
     code = (
