@@ -4,14 +4,15 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from controller.aws.clients import Aws, Role
 from controller.domain.customer import Account, Origin
+from controller.domain.safety import EMPTY
 from controller.domain.settings import AccountSettings, Settings
-from controller.errors import AccountFailure
+from controller.errors import AccountFailure, InvalidInput
 from controller.fleet import Fleet, Options, Site
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
@@ -47,11 +48,19 @@ class House:
 
 
 def build(
-    settings: Settings, origin: Origin, *, commit: str = "", full: bool = False, clock: Clock | None = None
+    settings: Settings,
+    origin: Origin,
+    *,
+    commit: str = "",
+    full: bool = False,
+    allow: Collection[str] = (),
+    take_over: bool = False,
+    clock: Clock | None = None,
 ) -> House:
     """The house for these settings. Asks AWS only who we are, and that only where the settings do not say.
 
-    Raises AccountFailure where the credentials are missing or refused, or belong to another account than configured.
+    `allow` comes on top of what the settings allow. Raises InvalidInput for a name that allows
+    nothing, AccountFailure where the credentials are missing or refused, or belong to another account than configured.
     """
     clock = clock or utc_now
     home = home_door(settings)
@@ -70,7 +79,8 @@ def build(
         )
     statuses = Statuses(home, settings.tables.billing)
     settle = timedelta(seconds=settings.settle_seconds)
-    options = Options(settings.controller_id, settings.concurrency, settle, commit, settings.safety)
+    limits = settings.safety.model_copy(update={"allow": _allowed(settings, allow)})
+    options = Options(settings.controller_id, settings.concurrency, settle, commit, limits, take_over)
     names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
     return House(
         fleet=Fleet(sites, statuses, clock, options),
@@ -82,6 +92,20 @@ def build(
         clock=clock,
         doors=tuple(doors),
     )
+
+
+def powers() -> dict[str, str]:
+    """All that is done only where it is allowed by name, in words."""
+    empty = {EMPTY: "a folder without any manifest means that every customer is gone"}
+    return empty | {name: words for kind in (*ACCOUNT_KINDS, *CUSTOMER_KINDS) for name, words in kind.powers.items()}
+
+
+def _allowed(settings: Settings, allow: Collection[str]) -> tuple[str, ...]:
+    allowed = tuple(sorted({*settings.safety.allow, *allow}))
+    for name in allowed:
+        if name not in powers():
+            raise InvalidInput(f"--allow or safety.allow: {name!r} is none of {', '.join(sorted(powers()))}")
+    return allowed
 
 
 def leases(home: Aws, settings: Settings, clock: Clock | None = None) -> Leases:

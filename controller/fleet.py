@@ -18,7 +18,7 @@ from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Plan, Rules
 from controller.domain.resource import Key, Observation
-from controller.domain.safety import refusals
+from controller.domain.safety import refusals, unallowed
 from controller.domain.settings import SafetySettings
 from controller.domain.status import Condition, Pass, Status
 from controller.errors import Failure, InvalidInput, PermanentFailure, Refused, TransientFailure
@@ -139,7 +139,7 @@ class FleetPlan:
 
         What an account drops depends on everybody in it, so then it is everybody in it.
         """
-        changing = [plan for plan in self.plans if plan.to_apply]
+        changing = [plan for plan in self.plans if plan.to_apply or plan.taken_from]
         changing += [orphan.plan for orphan in self.orphans if prune]
         names = {plan.owner.id for plan in changing}
         accounts = {plan.owner.account for plan in changing}
@@ -168,7 +168,7 @@ class FleetPlan:
     def has_changes(self, *, prune: bool = False) -> bool:
         """Whether an apply would do anything beside refreshing statuses."""
         prunes = prune and any(not orphan.suspended and not orphan.plan.refused for orphan in self.orphans)
-        return prunes or any(plan.to_apply for plan in self.plans)
+        return prunes or any(plan.to_apply or plan.taken_from for plan in self.plans)
 
     def guard(self, *, prune: bool = False) -> None:
         """Raises Refused where an apply would change or remove too much at once."""
@@ -180,7 +180,8 @@ class FleetPlan:
         pruned = [orphan.plan for orphan in self.orphans if prune and not orphan.lets_go]
         idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
         released = sum(len(orphan.status.inventory) for orphan in self.orphans if prune and orphan.lets_go)
-        return refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
+        shares = refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
+        return (*shares, *unallowed([*self.plans, *pruned], self.limits.allow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,8 @@ class Options:
     settle: timedelta = timedelta(0)
     commit: str = ""
     limits: SafetySettings = field(default_factory=SafetySettings)
+    take_over: bool = False
+    """Whether customers of other controller_ids become this one's."""
 
 
 class Fleet:
@@ -355,17 +358,19 @@ class Fleet:
         waits = case.status.waiting if case.status else ()
         since = {Key(wait.kind, wait.name): wait.since for wait in waits}
         rules = Rules(now, self._options.settle, claimed, since)
-        return reconcile.plan(case, self._kinds_of(owner), {**observed[owner.account], **taken}, rules)
+        plan = reconcile.plan(case, self._kinds_of(owner), {**observed[owner.account], **taken}, rules)
+        former = case.status.controller_id if case.status else self._options.controller_id
+        return plan if former == self._options.controller_id else replace(plan, taken_from=former)
 
     def _refusal(self, owner: Owner, stored: Status | Failure | None) -> Failure | None:
         """Why this owner cannot be touched at all: unreadable, of another controller, or moved between accounts."""
         if stored is None or isinstance(stored, Failure):
             return stored
-        if stored.controller_id != self._options.controller_id:
+        if stored.controller_id != self._options.controller_id and not self._options.take_over:
             return PermanentFailure(
                 f"{owner.id} is managed by the controller_id {stored.controller_id!r}, not by this one",
                 code="ForeignController",
-                advice="Remove the manifest on one side.",
+                advice="Remove the manifest on one side, or take the customer over for good with --take-over.",
             )
         if stored.account != owner.account:
             return PermanentFailure(

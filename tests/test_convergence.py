@@ -23,7 +23,8 @@ from controller.store.tables import make
 from tests.generated_customers import BUCKETS, fleets
 
 ACCOUNT = "123456789012"
-UNGUARDED = SafetySettings(max_change_percent=Decimal(100), max_remove_percent=Decimal(100))
+POWERS = ("last-email", "new-expiry", "shorter-expiry")
+UNGUARDED = SafetySettings(max_change_percent=Decimal(100), max_remove_percent=Decimal(100), allow=POWERS)
 SETTINGS = Settings(settle_seconds=0, safety=UNGUARDED)
 FOREIGN_RULES = [
     {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "reports/"}, "Expiration": {"Days": 3650}},

@@ -23,6 +23,7 @@ import click
 import pytest
 import yaml
 
+from controller.bootstrap import powers
 from controller.domain.diagnostic import RULES, Diagnostic
 from controller.entrypoints import exit_codes
 from controller.entrypoints.cli import cli, run
@@ -366,12 +367,17 @@ def permissions() -> str:
     return table(("kind", "IAM actions"), rows)
 
 
+def allowances() -> str:
+    return table(("name", "allows that"), ((f"`{name}`", words) for name, words in sorted(powers().items())))
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "manifest-fields": manifest_fields,
     "settings-keys": settings_keys,
     "commands": commands,
     "conditions-of-kinds": conditions,
     "permissions": permissions,
+    "powers": allowances,
 }
 
 

@@ -15,10 +15,14 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One sentence that a plan says about a change. A `danger` is new power over data or money."""
+    """One sentence that a plan says about a change. A `danger` is new power over data or money.
+
+    `needs`: the power, one of the kind's `powers`, that has to be allowed by name before the change is made.
+    """
 
     text: str
     level: Literal["info", "danger"] = "info"
+    needs: str = ""
 
 
 class Kind(Protocol[O, S]):
@@ -37,6 +41,9 @@ class Kind(Protocol[O, S]):
     """Whether AWS may answer a read with the old state for a while after a write."""
     condition: ClassVar[str] = ""
     """The status condition that tells whether all keys of this kind are in place; empty: Ready alone tells."""
+
+    powers: ClassVar[Mapping[str, str]] = {}
+    """What this kind does only where it is allowed by name (`--allow NAME`): names with what they allow, in words."""
 
     def desired(self, owner: O) -> Mapping[str, S]:
         """The states wanted by this owner, by name in AWS. Pure; empty: nothing is wanted."""

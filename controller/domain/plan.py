@@ -51,6 +51,11 @@ class Change:
         return self.action == "delete" or bool(self.fields) or self.desired != self.observed
 
     @property
+    def intended(self) -> bool:
+        """Whether anything of it is asked for anew, and not only put back."""
+        return not self.fields or any(change.because == "intent" for change in self.fields)
+
+    @property
     def drift(self) -> bool:
         return any(change.because == "drift" for change in self.fields)
 
@@ -92,6 +97,7 @@ class Plan:
     """All that one reconcile would do for one owner. `gone`: wanted no more and not there either.
 
     `refused`: why the owner may not be touched at all; then nothing else is in the plan, and no status is written.
+    `taken_from`: the controller_id that answered for the owner until now, where that one is taken over.
     """
 
     owner: Owner
@@ -103,6 +109,7 @@ class Plan:
     unread: tuple[Unread, ...] = ()
     gone: tuple[Key, ...] = ()
     refused: Failure | None = None
+    taken_from: str = ""
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -126,7 +133,8 @@ class Plan:
     def digest(self) -> str:
         """Identifies what the plan does; the same over re-runs, whatever was spent meanwhile."""
         told = [[str(c.key), c.action, [[*f.path, f.before, f.after] for f in c.fields]] for c in self.changes]
-        text = json.dumps([self.owner.id, self.owner.suspend, told], separators=(",", ":"))
+        taken = [self.taken_from] if self.taken_from else []
+        text = json.dumps([self.owner.id, self.owner.suspend, told, *taken], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

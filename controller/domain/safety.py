@@ -1,13 +1,40 @@
 """The guard against changing too much at once: a wrong branch, an empty folder, a bad default. Pure.
 
-As in octoDNS and Peribolos: shares of what exists already; what is new is never too much.
+As in octoDNS and Peribolos: shares of what exists already; what is new is never too much. Beside the shares, what gives
+new power over data, or takes away the last who is told, has to be allowed by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from controller.domain.plan import Plan
 from controller.domain.settings import SafetySettings
+
+EMPTY = "empty"
+"""Allowed by name, too: that a folder of manifests is empty on purpose."""
+
+
+def unallowed(plans: Iterable[Plan], allowed: Collection[str]) -> tuple[str, ...]:
+    """Which powers these plans need that nobody allowed, each with whom it concerns and the option that allows it.
+
+    What only puts drift back needs none: it was allowed when it was applied first.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for plan in plans:
+        for change in plan.to_apply:
+            for note in change.notes:
+                if note.needs and note.needs not in allowed and change.intended:
+                    found.setdefault(note.needs, {}).setdefault(plan.owner.name, note.text)
+    return tuple(_unallowed(power, owners) for power, owners in sorted(found.items()))
+
+
+def _unallowed(power: str, owners: Mapping[str, str]) -> str:
+    name, text = next(iter(owners.items()))
+    return f"{power} is not allowed: {name}: {text}{_others(list(owners)[1:])}. If that is meant: --allow {power}"
+
+
+def _others(names: Sequence[str]) -> str:
+    return f" (and the same for {', '.join(names)})" if names else ""
 
 
 def refusals(plans: Sequence[Plan], limits: SafetySettings, untouched: int = 0, released: int = 0) -> tuple[str, ...]:

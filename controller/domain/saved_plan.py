@@ -36,6 +36,8 @@ class PlanOptions:
     prune: bool = False
     max_change: int | None = None
     max_remove: int | None = None
+    allow: tuple[str, ...] = ()
+    take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

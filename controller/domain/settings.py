@@ -144,6 +144,8 @@ class SafetySettings(_Part):
     """Largest share of the existing keys that one run may remove."""
     min_keys: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     """With fewer existing keys than this the shares are not looked at."""
+    allow: Annotated[tuple[Line, ...], Field(strict=False, max_length=20)] = ()
+    """What is refused unless it is allowed by name: see Guards."""
 
 
 class VerifySettings(_Part):

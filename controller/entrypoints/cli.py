@@ -60,10 +60,25 @@ _max_change = click.option(
 _max_remove = click.option(
     "--max-remove", type=click.IntRange(0, 100), metavar="PERCENT", help="Allow that many removals."
 )
+_allow = click.option(
+    "--allow", multiple=True, metavar="NAME", help="Allow what is refused by that name; may be repeated."
+)
+_take_over = click.option("--take-over", is_flag=True, help="Make customers of other controller_ids this one's.")
 _verbose = click.option("-v", "--verbose", is_flag=True, help="Nothing cut short, and the AWS calls that were made.")
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 _inputs = _options(
-    _files, _settings, _controller, _keep_going, _full, _prune, _max_change, _max_remove, _verbose, _quiet
+    _files,
+    _settings,
+    _controller,
+    _keep_going,
+    _full,
+    _prune,
+    _max_change,
+    _max_remove,
+    _allow,
+    _take_over,
+    _verbose,
+    _quiet,
 )
 
 

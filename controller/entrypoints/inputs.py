@@ -2,11 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.domain.diagnostic import Diagnostic
+from controller.domain.safety import EMPTY
 from controller.entrypoints import exit_codes
 from controller.entrypoints.terminal import say, write
 from controller.errors import InvalidInput
@@ -41,11 +42,17 @@ def read_settings(path: Path | None, overrides: Mapping[str, object]) -> LoadedS
 
 
 def read(
-    paths: Sequence[Path], settings_path: Path | None, overrides: Mapping[str, object], *, keep_going: bool
+    paths: Sequence[Path],
+    settings_path: Path | None,
+    overrides: Mapping[str, object],
+    *,
+    keep_going: bool,
+    allow: Collection[str] = (),
 ) -> Inputs:
     """Settings and manifests. Raises InvalidInput after telling every error, unless `keep_going` and some are valid."""
     settings = read_settings(settings_path, overrides)
-    manifests = load(paths or DEFAULT_PATHS, settings)
+    empty = EMPTY in {*allow, *settings.settings.safety.allow}
+    manifests = load(paths or DEFAULT_PATHS, settings, may_be_empty=empty)
     if manifests.diagnostics:
         say(render_text(manifests.diagnostics, manifests.files))
     if not manifests.complete and not keep_going:

@@ -176,9 +176,16 @@ def _prepared(options: PlanOptions, settings: Path | None, controller_id: str | 
         "safety.max_remove_percent": options.max_remove,
     }
     paths = [Path(path) for path in options.paths]
-    given = inputs.read(paths, settings, overrides, keep_going=options.keep_going)
+    given = inputs.read(paths, settings, overrides, keep_going=options.keep_going, allow=options.allow)
     loaded = given.settings
-    house = bootstrap.build(loaded.settings, loaded.origin, commit=inputs.git_commit(paths), full=options.full)
+    house = bootstrap.build(
+        loaded.settings,
+        loaded.origin,
+        commit=inputs.git_commit(paths),
+        full=options.full,
+        allow=options.allow,
+        take_over=options.take_over,
+    )
     return given, house
 
 

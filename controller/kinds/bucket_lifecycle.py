@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from controller.domain.customer import Customer, Expiration, Transition
 from controller.domain.kind import Kind, Note, Path
@@ -32,6 +32,9 @@ REWRITTEN = "same effect, rewritten from Prefix to Filter: S3 refuses a mix"
 
 SEED_PREFIXES = {TRANSITION: "results/", EXPIRATION: "logs/"}
 """The prefix whose rule has the plain ID; a rule's ID follows its prefix, so a reordered manifest changes nothing."""
+
+
+NEW_EXPIRY, SHORTER_EXPIRY = "new-expiry", "shorter-expiry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,15 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
     permissions = frozenset({"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"})
     state = BucketRules
     lags = True
+    powers: ClassVar[Mapping[str, str]] = {
+        NEW_EXPIRY: "objects are newly deleted under a prefix that the settings' defaults do not name",
+        SHORTER_EXPIRY: "objects are deleted at a lower age than before",
+    }
 
     def __init__(self, context: Context) -> None:
         self._aws, self._account_id = context.aws, context.account.account_id
+        defaults = context.settings.billing.lifecycle
+        self._expiring = defaults.logs_prefix if defaults.delete_logs_days is not None else None
 
     def desired(self, owner: Customer) -> Mapping[str, BucketRules]:
         rules = _rules(owner)
@@ -86,7 +95,7 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
 
     def notes(self, name: str, observed: BucketRules | None, desired: BucketRules | None) -> Sequence[Note]:
         before, after = (observed.rules if observed else {}), (desired.rules if desired else {})
-        notes = [*_expiry_notes(before, after)]
+        notes = [*_expiry_notes(before, after, self._expiring)]
         if seed := sorted(SEED_IDS & before.keys()):
             notes.append(Note(f"{', '.join(seed)}: our rules from before, replaced by the ones named {PREFIX}*"))
         if observed and observed.legacy:
@@ -202,8 +211,11 @@ def _sources(owner: Customer) -> dict[str, str]:
     return sources | {CLEANUP: "spec.storage.lifecycle.abortIncompleteUploadsDays"}
 
 
-def _expiry_notes(before: Mapping[str, Rule], after: Mapping[str, Rule]) -> list[Note]:
-    """New power over data: a prefix whose objects will be deleted, or deleted sooner, than before."""
+def _expiry_notes(before: Mapping[str, Rule], after: Mapping[str, Rule], usual: str | None) -> list[Note]:
+    """New power over data: a prefix whose objects will be deleted, or deleted sooner, than before.
+
+    `usual`: the prefix under which the settings' defaults let objects expire.
+    """
     notes = []
     for rule in sorted(after.values(), key=lambda rule: rule.prefix):
         if rule.expiration_days is None:
@@ -214,9 +226,12 @@ def _expiry_notes(before: Mapping[str, Rule], after: Mapping[str, Rule]) -> list
             if old.expiration_days is not None and old.extra is None and rule.prefix.startswith(old.prefix)
         ]
         where = f"everything under {rule.prefix!r}" if rule.prefix else "every object of the bucket"
+        needs = "" if usual is not None and rule.prefix.startswith(usual) else NEW_EXPIRY
         if not covered:
-            notes.append(Note(f"newly deletes {where} once it is {rule.expiration_days} days old", "danger"))
+            notes.append(Note(f"newly deletes {where} once it is {rule.expiration_days} days old", "danger", needs))
         elif rule.expiration_days < min(covered):
             was = f"before: {min(covered)} days"
-            notes.append(Note(f"deletes {where} already at {rule.expiration_days} days ({was})", "danger"))
+            notes.append(
+                Note(f"deletes {where} already at {rule.expiration_days} days ({was})", "danger", SHORTER_EXPIRY)
+            )
     return notes

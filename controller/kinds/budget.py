@@ -20,7 +20,7 @@ from controller.domain.resource import Absent, Observation, Present, Target, Unr
 from controller.errors import Failure, PermanentFailure
 from controller.kinds.budget_alerts import alert_key, pair_moved, subscriber_steps, to_notification, to_subscriber
 from controller.kinds.budget_state import BudgetState, parse_budget, wanted_state
-from controller.kinds.budget_story import tell
+from controller.kinds.budget_story import POWERS, tell
 from controller.kinds.context import Context
 from controller.kinds.look import look_at_each
 
@@ -38,6 +38,7 @@ class Budgets(Kind[Customer, BudgetState]):
     name = "budget"
     permissions = frozenset({"budgets:ViewBudget", "budgets:ModifyBudget"})
     state = BudgetState
+    powers = POWERS
 
     def __init__(self, context: Context) -> None:
         self._aws, self._account, self._clock = context.aws, context.account, context.clock

@@ -7,6 +7,9 @@ from controller.domain.kind import Note
 from controller.kinds.budget_alerts import percent
 from controller.kinds.budget_state import BudgetState
 
+LAST_EMAIL = "last-email"
+POWERS = {LAST_EMAIL: "no alert of a budget is sent to any e-mail address any more"}
+
 
 def tell(observed: BudgetState | None, desired: BudgetState | None) -> Sequence[Note]:
     """Spend so far, its share of the limit before and after, and which alerts are armed or sent again."""
@@ -15,8 +18,8 @@ def tell(observed: BudgetState | None, desired: BudgetState | None) -> Sequence[
     if desired is None:
         return _removal(observed)
     if desired.same_budget(observed):
-        return _alerts(observed, desired)
-    notes = [*_share(observed, desired), *_alerts(observed, desired)]
+        return [*_silence(observed, desired), *_alerts(observed, desired)]
+    notes = [*_silence(observed, desired), *_share(observed, desired), *_alerts(observed, desired)]
     return [*notes, Note("AWS shows a spend of 0 after this change until it has counted anew, for up to 12 hours")]
 
 
@@ -24,6 +27,16 @@ def _removal(observed: BudgetState) -> list[Note]:
     spend = "" if observed.actual is None else f"; spend this month: {_money(observed.actual, observed.unit)}"
     also = [Note(f"goes with the budget, not ours: {one}") for one in observed.others]
     return [Note(f"nobody is told about this customer's spend any more{spend}"), *also]
+
+
+def _silence(observed: BudgetState, desired: BudgetState) -> list[Note]:
+    if not _emails(observed) or _emails(desired):
+        return []
+    return [Note("no alert is sent to any e-mail address any more", "danger", LAST_EMAIL)]
+
+
+def _emails(budget: BudgetState) -> bool:
+    return any(one.startswith("email:") for subscribers in budget.alerts.values() for one in subscribers)
 
 
 def _share(observed: BudgetState, desired: BudgetState) -> list[Note]:

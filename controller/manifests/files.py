@@ -38,14 +38,15 @@ class Loaded:
         return any(wanted.is_relative_to(os.path.abspath(path)) for path in self.paths)
 
 
-def load(paths: Sequence[Path], settings: LoadedSettings) -> Loaded:
+def load(paths: Sequence[Path], settings: LoadedSettings, *, may_be_empty: bool = False) -> Loaded:
     """The customers in the files and folders of `paths` under `settings`.
 
     Folders are searched for *.yaml and *.yml; hidden files and folders are left out. Never raises for what a person
-    wrote. The diagnostics of the settings themselves are not repeated.
+    wrote. The diagnostics of the settings themselves are not repeated. `may_be_empty`: a folder without manifests means
+    what it says.
     """
     found: list[Diagnostic] = []
-    files = tuple(_find(paths, found))
+    files = tuple(_find(paths, found, may_be_empty=may_be_empty))
     entries: list[Entry] = []
     defaults = lender(settings.origin)
     for file in files:
@@ -68,7 +69,7 @@ def load(paths: Sequence[Path], settings: LoadedSettings) -> Loaded:
     )
 
 
-def _find(paths: Sequence[Path], found: list[Diagnostic]) -> Iterator[Path]:
+def _find(paths: Sequence[Path], found: list[Diagnostic], *, may_be_empty: bool) -> Iterator[Path]:
     """Every file once, in the order of names; what is missing is added to `found`."""
     seen: set[str] = set()
     for path in paths:
@@ -76,7 +77,7 @@ def _find(paths: Sequence[Path], found: list[Diagnostic]) -> Iterator[Path]:
             found.append(Source(str(path)).diagnostic("unreadable-file", "does not exist"))
             continue
         files = list(_walk(path, found)) if os.path.isdir(path) else [path]
-        if not files:
+        if not files and not may_be_empty:
             found.append(Source(str(path)).diagnostic("no-manifests", f"no manifests found in {path}"))
         for file in files:
             if why := _unusable(file):

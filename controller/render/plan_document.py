@@ -81,6 +81,8 @@ class NoteDocument:
     level: Literal["info", "danger"]
     """danger: new power over data or money."""
     text: str
+    needs: str | None = None
+    """What has to be allowed by this name before the change is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ class OwnerDocument:
     settling: tuple[HeldDocument, ...]
     """Written a moment ago; AWS may still answer with the old state."""
     unreadable: tuple[UnreadableDocument, ...]
+    taken_from: str | None = None
+    """The controller_id that answered for the customer until now, with --take-over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +293,7 @@ def _owner(plan: Plan) -> OwnerDocument:
         waiting=_held(plan.waiting),
         settling=_held(plan.settling),
         unreadable=_unreadable(plan.problems),
+        taken_from=plan.taken_from or None,
     )
 
 
@@ -319,7 +324,7 @@ def _changes(changes: Iterable[Change]) -> tuple[ChangeDocument, ...]:
             action=change.action,
             drift=change.drift,
             fields=tuple(_field(field) for field in change.fields),
-            notes=tuple(NoteDocument(note.level, note.text) for note in change.notes),
+            notes=tuple(NoteDocument(note.level, note.text, note.needs or None) for note in change.notes),
         )
         for change in changes
     )

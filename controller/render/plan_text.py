@@ -60,7 +60,11 @@ class _Writer:
         body = list(self._changes(plan, columns))
         body += [_row(".", "settles", one.key, "dim", (one.reason, ""), columns=columns) for one in plan.settling]
         body += [_row(".", "waits", one.key, "dim", (_waits(one), ""), columns=columns) for one in plan.waiting]
-        if not body and all(sign(plan.owner, unknown.failure) in self.shared for unknown in plan.problems):
+        if (
+            not body
+            and not plan.taken_from
+            and all(sign(plan.owner, unknown.failure) in self.shared for unknown in plan.problems)
+        ):
             return []
         body += self._unread(plan, columns)
         if self.verbose:
@@ -139,6 +143,8 @@ def _header(name: str, file: str, standing: str) -> Line:
 def _standing(plan: Plan) -> str:
     if plan.owner.suspend:
         return "suspended: shown, not applied"
+    if plan.taken_from:
+        return f"taken over from the controller_id {plan.taken_from}"
     return "new" if is_new(plan) else ""
 
 

@@ -37,11 +37,12 @@ class Tally:
     trusted: int
     trusted_since: datetime | None
     prune: bool
+    taken_over: int = 0
 
     @property
     def has_changes(self) -> bool:
         """Whether an apply would do anything: write to AWS, enter something into the inventory, or let go of it."""
-        return any(self.actions.values()) or bool(self.prune and self.released)
+        return any(self.actions.values()) or bool(self.prune and self.released) or bool(self.taken_over)
 
     @property
     def headline(self) -> str:
@@ -77,6 +78,7 @@ class Tally:
     def _clauses(self) -> str:
         said = [
             (self.drift, f"{count(self.drift, 'change is', 'changes are')} drift"),
+            (self.taken_over, f"{self.taken_over:,} taken over from another controller_id"),
             (self.suspended, f"{self.suspended:,} suspended"),
             (self.waiting, f"{self.waiting:,} waiting for AWS"),
             (self.settling, f"{self.settling:,} settling"),
@@ -89,7 +91,7 @@ class Tally:
 def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
     """Counts a plan once, in linear time."""
     customers = [one for one in plan.plans if isinstance(one.owner, Customer)]
-    changed = sum(bool(one.to_apply) for one in customers)
+    changed = sum(bool(one.to_apply or one.taken_from) for one in customers)
     pruned = [orphan.plan for orphan in plan.orphans if prune and not releases(orphan)]
     changes = [change for one in (*plan.plans, *pruned) for change in one.to_apply]
     trusted = _trusted(plan)
@@ -99,7 +101,7 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
         changing_adoptions=sum(change.action == "adopt" and change.writes for change in changes),
         customers=len(customers),
         changed=changed,
-        changed_accounts=sum(bool(one.to_apply) for one in plan.plans) - changed,
+        changed_accounts=sum(bool(one.to_apply or one.taken_from) for one in plan.plans) - changed,
         unchanged=sum(matches(one) for one in customers),
         suspended=sum(bool(one.owner.suspend and one.changes) for one in plan.plans),
         unread=sum(bool(one.problems) for one in plan.plans),
@@ -111,12 +113,13 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
         trusted=len(trusted),
         trusted_since=min(trusted, default=None),
         prune=prune,
+        taken_over=sum(bool(one.taken_from) for one in plan.plans),
     )
 
 
 def matches(plan: Plan) -> bool:
     """Whether AWS holds what the owner asks for, as far as we can tell after our own writes."""
-    return not (plan.changes or plan.problems or plan.waiting)
+    return not (plan.changes or plan.problems or plan.waiting or plan.taken_from)
 
 
 def releases(orphan: Orphan) -> bool:
