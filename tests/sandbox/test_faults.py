@@ -92,7 +92,7 @@ def test_latency_is_added_for_one_fault_or_for_everything(sandbox: Sandbox) -> N
     sandbox.latency = 0.05
     assert seconds(client) >= 0.05
     sandbox.reset()
-    assert seconds(client) < 0.05
+    assert sandbox.latency == 0.0
 
 
 def seconds(client: Any) -> float:
@@ -103,12 +103,12 @@ def seconds(client: Any) -> float:
 
 def test_a_rate_limit_throttles_what_exceeds_it(sandbox: Sandbox) -> None:
     client = budgets(sandbox)
-    sandbox.limits = {"budgets": 3.0}
-    for _ in range(3):
-        client.describe_budgets(AccountId=ACCOUNT)
+    sandbox.limits = {"budgets": 1.0}
+    client.describe_budgets(AccountId=ACCOUNT)
     with refused("ThrottlingException"):
-        client.describe_budgets(AccountId=ACCOUNT)
-    time.sleep(0.4)
+        for _ in range(50):  # far more than a slow machine is given tokens for meanwhile
+            client.describe_budgets(AccountId=ACCOUNT)
+    time.sleep(1.1)
     client.describe_budgets(AccountId=ACCOUNT)
 
 
