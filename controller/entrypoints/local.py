@@ -56,7 +56,7 @@ def demo(paths: Sequence[Path], run: Callable[[list[str]], int]) -> int:
     with _seeded(0) as local, _environment({**local.environment(), **LOCAL, "RECONCILE_SETTINGS": os.devnull}):
         _title(f"A local AWS on {local.url}: no account is needed, nothing leaves this machine")
         step("What would change? (exit code 2: something would)", ["--plan", "--detailed-exitcode", *files], 2)
-        step("Make it so", ["--apply", "--yes", "--allow", "new-expiry", *files], 0)
+        step("Make it so", ["--apply", "--yes", *files], 0)
         step("Plan again: AWS agrees with the manifests", ["--plan", "--detailed-exitcode", *files], 0)
         _title("Someone changes things by hand")
         for told in _meddle(local, paths):
