@@ -141,7 +141,7 @@ def _account(one: AccountSettings, door: Aws, settings: Settings, origin: Origin
 
 def _account_id(one: AccountSettings, door: Aws) -> str:
     """From the settings where a role is assumed in it; otherwise the credentials' own, which must agree."""
-    found = one.role_arn.split(":")[4] if one.role_arn else door.account_id()
+    found = one.role_account or door.account_id()
     if one.id and one.id != found:
         whose = "the role_arn" if one.role_arn else "the credentials belong to the account"
         raise AccountFailure(

@@ -116,6 +116,11 @@ class AccountSettings(_Part):
     payer: bool = True
     """false: a member account, whose cost allocation tags are managed by its payer account."""
 
+    @property
+    def role_account(self) -> str | None:
+        """The account that the role to assume is in."""
+        return self.role_arn.split(":")[4] if self.role_arn else None
+
 
 class TableSettings(_Part):
     """The DynamoDB tables."""
@@ -207,10 +212,16 @@ def _check_unique(field: str, values: tuple[Any, ...]) -> Iterator[Violation]:
 
 
 def _check_accounts(accounts: tuple[AccountSettings, ...]) -> Iterator[Violation]:
-    for field, values in (("name", [a.name for a in accounts]), ("id", [a.id or a.name for a in accounts])):
+    for index, account in enumerate(accounts):
+        if account.id and account.role_arn and account.id != account.role_account:
+            words = f"is not the account of its role_arn, which is {account.role_account}"
+            yield Violation(("accounts", index, "id"), "account-id", words)
+    ids = [account.id or account.role_account or account.name for account in accounts]
+    for field, values in (("name", [account.name for account in accounts]), ("id", ids)):
         for index, first in repeated(values):
+            where = "role_arn" if field == "id" and accounts[index].id is None else field
             yield Violation(
-                ("accounts", index, field), "duplicate-value", f"is already account {first + 1} of this list"
+                ("accounts", index, where), "duplicate-value", f"is already account {first + 1} of this list"
             )
 
 
