@@ -162,7 +162,7 @@ class FleetPlan:
     @property
     def digest(self) -> str:
         """Identifies what is planned; stable over re-runs."""
-        digests = [plan.digest for plan in self.plans] + [orphan.plan.digest for orphan in self.orphans]
+        digests = [plan.digest for plan in self.all_plans()]
         return hashlib.sha256(" ".join([self.controller_id, *sorted(digests)]).encode()).hexdigest()
 
     def has_changes(self, *, prune: bool = False) -> bool:
@@ -278,7 +278,8 @@ class Fleet:
         accounts = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Account)]
         shared = {plan.owner.name: self._shared(fleet_plan, plan, ()) for plan in accounts}
         return all(
-            self._status(fleet_plan, plan, (), () if plan in accounts else shared[plan.owner.account]) is None
+            self._status(fleet_plan, plan, (), () if isinstance(plan.owner, Account) else shared[plan.owner.account])
+            is None
             for plan in fleet_plan.plans
         )
 

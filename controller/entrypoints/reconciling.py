@@ -222,7 +222,7 @@ def _confirmed(*, yes: bool) -> bool:
 
 
 def _plan_exit_code(run: _Run, *, detailed: bool, prune: bool) -> int:
-    plans = [*run.plan.plans, *(orphan.plan for orphan in run.plan.orphans)]
+    plans = run.plan.all_plans()
     failed = _failure_code([bool(plan.failures) for plan in plans], run.given)
     if failed is not None:
         return failed

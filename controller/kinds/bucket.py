@@ -1,5 +1,8 @@
 """What the kinds that live on buckets have in common: buckets are never created and never deleted."""
 
+from typing import Any
+
+from controller.aws.clients import Aws
 from controller.domain.customer import Customer
 from controller.domain.resource import Absent, Unreadable
 from controller.errors import AccountFailure, PermanentFailure
@@ -13,6 +16,19 @@ ADVICE = {
 def source(owner: Customer, name: str) -> str:
     """Where the manifest names this bucket."""
     return next((one.source for one in owner.buckets if one.name == name), "spec.storage.buckets")
+
+
+def read(aws: Aws, operation: str, name: str, region: str, account_id: str, *, nothing: str) -> dict[str, Any] | None:
+    """One of the bucket's configurations, None where S3 says by the code `nothing` that there is none.
+
+    Raises PermanentFailure where the bucket is missing or belongs to another account.
+    """
+    try:
+        return aws.call("s3", operation, region=region, about=name, Bucket=name, ExpectedBucketOwner=account_id)
+    except PermanentFailure as failure:
+        if failure.code == nothing:
+            return None
+        raise
 
 
 def missing(failure: PermanentFailure, *, wanted: bool) -> Absent | Unreadable:

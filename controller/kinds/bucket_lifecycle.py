@@ -117,19 +117,10 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
         return Present(BucketRules(document.ours, region, legacy), foreign)
 
     def _read(self, name: str, region: str) -> _Document:
-        try:
-            answer = self._aws.call(
-                "s3",
-                "get_bucket_lifecycle_configuration",
-                region=region,
-                about=name,
-                Bucket=name,
-                ExpectedBucketOwner=self._account_id,
-            )
-        except PermanentFailure as failure:
-            if failure.code == "NoSuchLifecycleConfiguration":
-                return _Document()
-            raise
+        operation, nothing = "get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration"
+        answer = bucket.read(self._aws, operation, name, region, self._account_id, nothing=nothing)
+        if answer is None:
+            return _Document()
         return _Document(tuple(answer.get("Rules", ())), answer.get("TransitionDefaultMinimumObjectSize"))
 
     def _replace(self, name: str, region: str, wanted: Mapping[str, Rule]) -> None:

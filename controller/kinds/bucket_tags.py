@@ -127,20 +127,8 @@ class BucketTagging(Kind[Customer, BucketTags]):
 
     def _read(self, name: str, region: str) -> dict[str, str]:
         """All tags of the bucket. Raises PermanentFailure where it is missing or belongs to another account."""
-        try:
-            answer = self._aws.call(
-                "s3",
-                "get_bucket_tagging",
-                region=region,
-                about=name,
-                Bucket=name,
-                ExpectedBucketOwner=self._account_id,
-            )
-        except PermanentFailure as failure:
-            if failure.code == "NoSuchTagSet":
-                return {}
-            raise
-        return {tag["Key"]: tag.get("Value", "") for tag in answer["TagSet"]}
+        answer = bucket.read(self._aws, "get_bucket_tagging", name, region, self._account_id, nothing="NoSuchTagSet")
+        return {tag["Key"]: tag.get("Value", "") for tag in answer["TagSet"]} if answer else {}
 
     def _merge(self, name: str, region: str, changed: Mapping[str, str], removed: Collection[str]) -> None:
         try:

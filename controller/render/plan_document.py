@@ -292,7 +292,7 @@ def _owner(plan: Plan) -> OwnerDocument:
         kept=tuple(_kept(one) for one in sorted(plan.kept, key=lambda one: one.key)),
         waiting=_held(plan.waiting),
         settling=_held(plan.settling),
-        unreadable=_unreadable(plan.problems),
+        unreadable=unreadable(plan.problems),
         taken_from=plan.taken_from or None,
     )
 
@@ -308,7 +308,7 @@ def _orphan(orphan: Orphan) -> OrphanDocument:
         digest=plan.digest,
         inventory=tuple(KeyDocument(key.kind, key.name) for key in sorted(status.keys)),
         changes=_changes(plan.changes) if status.deletion_policy == "Delete" else (),
-        unreadable=_unreadable(plan.problems),
+        unreadable=unreadable(plan.problems),
     )
 
 
@@ -345,7 +345,8 @@ def _held(held: Iterable[Held]) -> tuple[HeldDocument, ...]:
     )
 
 
-def _unreadable(unknown: Iterable[Unread]) -> tuple[UnreadableDocument, ...]:
+def unreadable(unread: Iterable[Unread]) -> tuple[UnreadableDocument, ...]:
+    """The unread keys, sorted, as every document tells them."""
     return tuple(
         UnreadableDocument(
             kind=one.key.kind,
@@ -356,5 +357,5 @@ def _unreadable(unknown: Iterable[Unread]) -> tuple[UnreadableDocument, ...]:
             advice=one.failure.advice,
             transient=isinstance(one.failure, TransientFailure),
         )
-        for one in sorted(unknown, key=lambda one: one.key)
+        for one in sorted(unread, key=lambda one: one.key)
     )

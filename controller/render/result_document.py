@@ -6,11 +6,11 @@ from typing import Literal
 
 from controller import __version__
 from controller.domain.outcome import Outcome
-from controller.domain.plan import Unread
 from controller.domain.resource import Key
 from controller.errors import Failure, TransientFailure
 from controller.fleet import FleetPlan, Result
 from controller.render.json_text import json_text
+from controller.render.plan_document import UnreadableDocument, unreadable
 from controller.render.plan_text import staying
 from controller.render.result_text import Score, in_order, score
 
@@ -50,7 +50,7 @@ class OwnerResultDocument:
     name: str
     complete: bool
     changes: tuple[OutcomeDocument, ...]
-    unreadable: tuple[dict[str, object], ...]
+    unreadable: tuple[UnreadableDocument, ...]
     unsaved: FailureDocument | None
     released: bool
     stays: tuple[str, ...]
@@ -107,7 +107,7 @@ def _owner(result: Result, stays: list[str]) -> OwnerResultDocument:
         name=result.plan.owner.name,
         complete=result.complete,
         changes=tuple(_outcome(one) for one in result.outcomes),
-        unreadable=tuple(_unreadable(one) for one in sorted(result.plan.problems, key=lambda one: one.key)),
+        unreadable=unreadable(result.plan.problems),
         unsaved=_failure(result.unsaved),
         released=result.released and not result.unsaved,
         stays=tuple(stays) if result.released else (),
@@ -124,12 +124,6 @@ def _outcome(outcome: Outcome) -> OutcomeDocument:
         seconds=round(outcome.seconds, 3),
         failure=_failure(outcome.failure),
     )
-
-
-def _unreadable(unknown: Unread) -> dict[str, object]:
-    failure = _failure(unknown.failure)
-    assert failure
-    return {"kind": unknown.key.kind, "name": unknown.key.name, **asdict(failure)}
 
 
 def _failure(failure: Failure | None) -> FailureDocument | None:

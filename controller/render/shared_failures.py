@@ -49,7 +49,7 @@ def unread(plans: Iterable[Plan]) -> Iterator[Met]:
 
 def unread_of(plan: FleetPlan) -> Mapping[Sign, Shared]:
     """What a whole plan, orphans included, could not read for reasons that owners share."""
-    return shared_failures(unread([*plan.plans, *(orphan.plan for orphan in plan.orphans)]))
+    return shared_failures(unread(plan.all_plans()))
 
 
 def sign(owner: Owner, failure: Failure) -> Sign:
