@@ -28,7 +28,7 @@ from controller.render.phrases import (
 from controller.render.plan_text import is_new, staying
 from controller.render.safe_text import visible
 from controller.render.shared_failures import Shared, Sign, sign, unread_of
-from controller.render.tally import Tally, releases, tally
+from controller.render.tally import Tally, tally
 
 LIMIT = 65_000
 """Characters of a comment, with room for what a bot may add."""
@@ -62,7 +62,7 @@ def marker(controller_id: str) -> str:
 
 def _told(plan: FleetPlan, *, prune: bool) -> list[Plan]:
     """The plans that have changes to tell of."""
-    pruned = [orphan.plan for orphan in plan.orphans if prune and not releases(orphan)]
+    pruned = [orphan.plan for orphan in plan.orphans if prune and not orphan.lets_go]
     return [one for one in (*plan.plans, *pruned) if one.changes]
 
 
@@ -120,7 +120,9 @@ def _unread(plan: FleetPlan, shared: Mapping[Sign, Shared]) -> Iterator[str]:
 def _orphans(plan: FleetPlan) -> Iterator[str]:
     for orphan in plan.orphans:
         does = f"removes {count(len(orphan.plan.changes), 'thing')} of ours"
-        if releases(orphan):
+        if orphan.suspended:
+            does = "leaves it alone, it was suspended"
+        elif orphan.lets_go:
             does = f"lets go, {count(len(staying(orphan)), 'thing')} of ours stay in AWS"
         policy = f"deletionPolicy {orphan.status.deletion_policy}: a prune {does}"
         yield f"{code(orphan.status.name)} ({code(orphan.status.owner_id)}): {policy}"

@@ -24,7 +24,7 @@ from controller.render.phrases import (
 )
 from controller.render.safe_text import padded, visible, width
 from controller.render.shared_failures import Shared, Sign, sign, unread_of
-from controller.render.tally import Tally, releases, tally
+from controller.render.tally import Tally, tally
 
 SOURCE_COLUMN = 88
 """Where `file:line` stands; after a longer text it follows two spaces behind."""
@@ -74,7 +74,9 @@ class _Writer:
     def orphan(self, orphan: Orphan) -> list[Line]:
         status, plan = orphan.status, orphan.plan
         header = _header(customer_title(status.name, status.owner_id), status.source, "the manifest is gone")
-        if releases(orphan):
+        if orphan.suspended:
+            return [header, line("  suspended when its manifest went: --prune leaves it alone")]
+        if orphan.lets_go:
             told = f"deletionPolicy Retain: --prune lets go of it and {_stays(staying(orphan))}"
             rows = [line(f"      {key.kind}  {key.name}") for key in staying(orphan)]
             return [header, line(f"  {told}"), *rows]

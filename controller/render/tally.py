@@ -7,7 +7,7 @@ from datetime import datetime
 
 from controller.domain.customer import Customer
 from controller.domain.plan import Action, Change, Plan
-from controller.fleet import FleetPlan, Orphan
+from controller.fleet import FleetPlan
 from controller.render.phrases import SYMBOLS, VERBS, count
 
 
@@ -92,7 +92,7 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
     """Counts a plan once, in linear time."""
     customers = [one for one in plan.plans if isinstance(one.owner, Customer)]
     changed = sum(bool(one.to_apply or one.taken_from) for one in customers)
-    pruned = [orphan.plan for orphan in plan.orphans if prune and not releases(orphan)]
+    pruned = [orphan.plan for orphan in plan.orphans if prune and not orphan.lets_go]
     changes = [change for one in (*plan.plans, *pruned) for change in one.to_apply]
     trusted = _trusted(plan)
     return Tally(
@@ -108,7 +108,7 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
         waiting=sum(len(one.waiting) for one in plan.plans),
         settling=sum(len(one.settling) for one in plan.plans),
         orphans=len(plan.orphans),
-        released=sum(releases(orphan) for orphan in plan.orphans),
+        released=sum(orphan.lets_go for orphan in plan.orphans),
         elsewhere=plan.elsewhere,
         trusted=len(trusted),
         trusted_since=min(trusted, default=None),
@@ -120,11 +120,6 @@ def tally(plan: FleetPlan, *, prune: bool = False) -> Tally:
 def matches(plan: Plan) -> bool:
     """Whether AWS holds what the owner asks for, as far as we can tell after our own writes."""
     return not (plan.changes or plan.problems or plan.waiting or plan.taken_from)
-
-
-def releases(orphan: Orphan) -> bool:
-    """Whether a prune lets go of the orphan and leaves everything in AWS as it is."""
-    return orphan.status.deletion_policy == "Retain"
 
 
 def _actions(changes: Sequence[Change]) -> dict[Action, int]:

@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -173,3 +174,13 @@ def test_waiting_settling_and_unread_keys_give_their_reasons() -> None:
     assert "until 06:00:30 UTC" in text
     assert "AccessDenied: not allowed to see it (in s3:GetBucketTagging on daylily-customer-gamma)" in text
     assert "See schemas/iam-policy.json" in text
+
+
+def test_an_orphan_that_was_suspended_is_not_said_to_be_pruned() -> None:
+    orphan = deleted()
+    suspended = replace(orphan, plan=replace(orphan.plan, owner=replace(orphan.plan.owner, suspend=True)))
+
+    text = str(plan_text.render(fleet_plan((), (suspended,)), prune=True))
+
+    assert "suspended when its manifest went: --prune leaves it alone" in text
+    assert "would remove" not in text
