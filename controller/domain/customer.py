@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from controller.domain.gate import Wish
+
 AlertType = Literal["ACTUAL", "FORECASTED"]
 DeletionPolicy = Literal["Retain", "Delete"]
 
@@ -145,6 +147,9 @@ class Customer:
     buckets: tuple[Bucket, ...] = ()
     lifecycle: Lifecycle | None = None
     budget: Budget | None = None
+    attribution: tuple[tuple[str, str], ...] = ()
+    """Tag keys and values that tie cost to this customer, beside daylily:customer_id."""
+    wish: Wish = field(default=Wish())
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     generation: str = ""

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from controller.domain.customer import AlertType, DeletionPolicy
+from controller.domain.gate import Override
 from controller.domain.scalars import (
     AccountId,
     AccountName,
@@ -33,12 +34,15 @@ from controller.domain.scalars import (
     LabelKey,
     LabelValue,
     Line,
+    Moment,
     Money,
     Namespace,
     Percent,
     Prefix,
     Region,
     ShortLine,
+    TagKey,
+    TagValue,
     TopicArn,
 )
 
@@ -202,7 +206,7 @@ class AlertSpec(_Part):
     topic_arn: TopicArn | None = None
     """SNS topic, in the account of the budget. Left out: the account's topic."""
     pause_worksets: bool = False
-    """true: over this share the customer is not meant to submit new worksets. AWS Budgets itself stops nothing."""
+    """true: over this share the gate is held for new worksets. AWS Budgets itself stops nothing."""
 
     @model_validator(mode="after")
     def _check(self) -> "AlertSpec":
@@ -234,6 +238,48 @@ class BudgetSpec(_Part):
         return self
 
 
+class AttributionTag(_Part):
+    """A tag that other tools put on resources, with the values that stand for this customer."""
+
+    key: TagKey
+    """The tag key, for example aws-parallelcluster-project. It has to be active for cost allocation."""
+    values: Annotated[tuple[TagValue, ...], Field(strict=False, min_length=1, max_length=20)]
+    """The values of it that are this customer's."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "AttributionTag":
+        violated(_check_repeated("values", self.values))
+        return self
+
+
+class CostAttributionSpec(_Part):
+    """Which cost is the customer's, beside what carries the tag daylily:customer_id."""
+
+    tags: Annotated[tuple[AttributionTag, ...], Field(strict=False, max_length=10)] = ()
+    """Further tags that tie cost to the customer. They widen the budget, too."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "CostAttributionSpec":
+        violated(_check_repeated("tags", tuple(tag.key for tag in self.tags)))
+        return self
+
+
+class WorksetsSpec(_Part):
+    """Whether the customer may submit new worksets."""
+
+    gate: Override = "Auto"
+    """Auto: by the budget. Open and Hold: as said here, whatever was spent."""
+    gate_reason: Line | None = None
+    """Why it is overridden; told to whoever asks, and kept in the audit trail."""
+    gate_until: Moment | None = None
+    """Until when it is overridden, for example "2026-12-01T00:00:00Z"; then it is Auto again."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "WorksetsSpec":
+        violated(_check_gate(self))
+        return self
+
+
 class CustomerSpec(_Part):
     """What the customer is to have."""
 
@@ -257,6 +303,10 @@ class CustomerSpec(_Part):
     """Buckets, and what becomes of the data in them."""
     budget: BudgetSpec | None = None
     """Monthly budget and its alerts. Left out: the defaults of the settings."""
+    cost_attribution: CostAttributionSpec = Field(default_factory=CostAttributionSpec)
+    """Which cost is the customer's."""
+    worksets: WorksetsSpec = Field(default_factory=WorksetsSpec)
+    """Whether the customer may submit new worksets."""
 
     def digest(self) -> str:
         """12 hex digits that change when, and only when, the spec asks for something else.
@@ -334,11 +384,22 @@ def _check_lifecycle(
                 yield Violation(("expirations", index, "days"), "expires-before-transition", words)
 
 
+def _check_repeated(field: str, values: Sequence[object]) -> Iterator[Violation]:
+    for index, _ in repeated(values):
+        yield Violation((field, index), "duplicate-value", "already stands in this list")
+
+
+def _check_gate(worksets: WorksetsSpec) -> Iterator[Violation]:
+    for field, value in (("gateReason", worksets.gate_reason), ("gateUntil", worksets.gate_until)):
+        if value is not None and worksets.gate == "Auto":
+            yield Violation((field,), "unused-override", "is given, but the gate is Auto")
+    if worksets.gate != "Auto" and worksets.gate_reason is None:
+        yield Violation(("gateReason",), "gate-reason", "must say why the gate is overridden")
+
+
 def _check_alert(alert: AlertSpec) -> Iterator[Violation]:
-    for index, _ in repeated(alert.notify):
-        yield Violation(("notify", index), "duplicate-value", "already stands in this list")
-    for index, _ in repeated(alert.emails or ()):
-        yield Violation(("emails", index), "duplicate-value", "already stands in this list")
+    yield from _check_repeated("notify", alert.notify)
+    yield from _check_repeated("emails", alert.emails or ())
     if alert.emails is not None and "email" not in alert.notify:
         yield Violation(("emails",), "unused-subscriber", "are given, but notify does not list email")
     if alert.topic_arn is not None and "sns" not in alert.notify:

@@ -18,6 +18,7 @@ from controller.domain.customer import (
     Place,
     Transition,
 )
+from controller.domain.gate import Wish
 from controller.domain.manifest import AlertSpec, BudgetSpec, CustomerManifest, CustomerSpec, LifecycleSpec, StorageSpec
 from controller.domain.settings import Settings
 
@@ -52,6 +53,8 @@ def resolve(manifest: CustomerManifest, settings: Settings, origin: Origin) -> C
         buckets=_buckets(spec.storage),
         lifecycle=_lifecycle(spec.storage.lifecycle, settings),
         budget=_budget(spec, settings),
+        attribution=tuple(sorted((tag.key, value) for tag in spec.cost_attribution.tags for value in tag.values)),
+        wish=Wish(spec.worksets.gate, spec.worksets.gate_reason or "", spec.worksets.gate_until),
         labels=tuple(sorted(metadata.labels.items())),
         annotations=tuple(sorted(metadata.annotations.items())),
         generation=spec.digest(),

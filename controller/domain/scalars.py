@@ -5,7 +5,9 @@ The type of a pydantic error is the id of the rule that was broken, so a diagnos
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeGuard
 
@@ -99,6 +101,29 @@ class Amount:
 
 
 @dataclass(frozen=True)
+class Moments:
+    """A moment as quoted text, ISO 8601 with its zone, as a datetime in UTC."""
+
+    pattern: str = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})"
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._read, serialization=core_schema.plain_serializer_function_ser_schema(_iso, when_used="json")
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$", "maxLength": 25}
+
+    def _read(self, value: object) -> datetime:
+        if isinstance(value, datetime) and value.tzinfo:
+            return value.astimezone(UTC)
+        if isinstance(value, str) and re.fullmatch(self.pattern, value, re.ASCII):
+            with suppress(ValueError, OverflowError):
+                return datetime.fromisoformat(value).astimezone(UTC)
+        raise PydanticCustomError("moment", 'must be a moment with its zone in quotes, like "2026-12-01T00:00:00Z"')
+
+
+@dataclass(frozen=True)
 class AtLeast:
     """A whole number that AWS wants no smaller than `low`, by a rule of its own."""
 
@@ -121,6 +146,10 @@ class AtLeast:
 def plain(amount: Decimal) -> str:
     """The shortest way to write the same amount without an exponent: 1000, 1000.5."""
     return f"{amount.normalize():f}"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _refuse_bucket(name: str) -> str:
@@ -256,6 +285,11 @@ TagKey = Annotated[
         refuse=lambda key: "must not start with aws:" if key.lower().startswith("aws:") else _refuse_tag_value(key),
     ),
 ]
+TagValue = Annotated[
+    str,
+    Text(256, pattern=_PRINTABLE, rule="tag-alphabet", words="must be one line", refuse=_refuse_tag_value),
+]
+Moment = Annotated[datetime, Moments()]
 Environment = Annotated[
     str,
     Text(64, pattern=_PRINTABLE, rule="tag-alphabet", words="must be one line", refuse=_refuse_tag_value),

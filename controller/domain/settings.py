@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,7 @@ from controller.domain.scalars import (
     AccountName,
     AlertPercent,
     ControllerId,
+    CustomerId,
     Days,
     GlacierDays,
     IaDays,
@@ -128,7 +129,9 @@ class TableSettings(_Part):
     customers: TableName = "daylily-customers"
     """Customer records."""
     billing: TableName = "daylily-billing"
-    """Statuses."""
+    """Statuses, usage, gates and the lease."""
+    worksets: TableName = "daylily-worksets"
+    """The worksets ledger; only read."""
     region: Region | None = None
     """Their region. null: the region of the credentials."""
 
@@ -138,6 +141,60 @@ class AlertSettings(_Part):
 
     topic_name: TopicName = "daylily-budget-alerts"
     """Name of the SNS topic of each account."""
+
+
+class SharedCost(_Part):
+    """A written rule by which a cost that no tag ties to a customer is split between customers."""
+
+    service: Line
+    """The service, as it is shown or as AWS names it."""
+    by: Literal["even", "compute", "storage", "fixed"] = "even"
+    """Equal shares, in proportion to compute or storage cost, or the fixed shares below."""
+    shares: Annotated[dict[CustomerId, Percent], Field(max_length=10_000)] = Field(default_factory=dict)
+    """For `fixed`: percent of the cost by customer id. What is left of 100 stays unallocated."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "SharedCost":
+        violated(_check_shares(self))
+        return self
+
+
+class UsageSettings(_Part):
+    """How usage and cost are collected."""
+
+    metric: Literal["UnblendedCost", "BlendedCost", "AmortizedCost", "NetUnblendedCost", "NetAmortizedCost"] = (
+        "UnblendedCost"
+    )
+    """Which of Cost Explorer's costs counts."""
+    excluded_record_types: Annotated[tuple[Line, ...], Field(strict=False, max_length=20)] = ("Credit", "Refund")
+    """Record types of Cost Explorer that are shown apart and charged to nobody: Credit, Refund, Tax and so on."""
+    cost_ttl_hours: Annotated[int, Field(ge=0, le=8760)] = 8
+    """Cost Explorer is not asked again within this time; every page costs $0.01. 0: asked by every collect."""
+    compute: Literal["auto", "tags", "ledger"] = "auto"
+    """Where the cost of compute comes from. auto: from AWS's cost where it is tagged, else from the worksets ledger."""
+    failed_worksets: Literal["bill", "absorb", "flag"] = "bill"
+    """Ledger cost of failed worksets: charged, not charged, or not charged and told as an open question."""
+    forecast: Literal["budgets", "cost_explorer"] = "budgets"
+    """AWS's forecast: that of the budget, for free and without an interval, or Cost Explorer's at $0.01 a customer."""
+    shared: Annotated[tuple[SharedCost, ...], Field(strict=False, max_length=100)] = ()
+    """Rules for shared cost. Left out: it is not split, and shown as unallocated."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "UsageSettings":
+        violated(_check_unique("excluded_record_types", self.excluded_record_types))
+        violated(_check_unique("shared", tuple(rule.service for rule in self.shared)))
+        return self
+
+
+class GateSettings(_Part):
+    """When a customer may submit new worksets."""
+
+    hysteresis_percent: Percent = Decimal(2)
+    """A held gate opens only once spend is this many percent of the limit under the alert that held it."""
+    max_age_hours: Annotated[int, Field(ge=1, le=8760)] = 36
+    """Numbers older than this decide nothing any more."""
+    when_stale: Literal["open", "hold"] = "open"
+    """What the gate does with numbers that are too old, or not there at all."""
 
 
 class SafetySettings(_Part):
@@ -175,6 +232,10 @@ class Settings(_Part):
     """The DynamoDB tables."""
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     """How alerts are delivered."""
+    usage: UsageSettings = Field(default_factory=UsageSettings)
+    """How usage and cost are collected."""
+    gate: GateSettings = Field(default_factory=GateSettings)
+    """When a customer may submit new worksets."""
     safety: SafetySettings = Field(default_factory=SafetySettings)
     """When a plan is refused because it changes too much at once."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 16
@@ -209,6 +270,14 @@ class Settings(_Part):
 def _check_unique(field: str, values: tuple[Any, ...]) -> Iterator[Violation]:
     for index, _ in repeated(values):
         yield Violation((field, index), "duplicate-value", "already stands in this list")
+
+
+def _check_shares(rule: SharedCost) -> Iterator[Violation]:
+    if rule.by != "fixed" and rule.shares:
+        yield Violation(("shares",), "unused-shares", f"are given, but the cost is split by {rule.by}")
+    if rule.by == "fixed" and not 0 < sum(rule.shares.values()) <= 100:
+        words = "must be given, and add up to 100 percent at most"
+        yield Violation(("shares",), "shares-total", words)
 
 
 def _check_accounts(accounts: tuple[AccountSettings, ...]) -> Iterator[Violation]:

@@ -81,7 +81,7 @@ def wanted_state(owner: Customer, topic_arn: str) -> BudgetState | None:
     return BudgetState(
         limit=_cents(owner.budget.monthly_limit),
         unit=UNIT,
-        filters={"TagKeyValue": (f"user:daylily:customer_id${owner.customer_id}",)},
+        filters={"TagKeyValue": _tag_filter(owner)},
         alerts={key: subscribers for key, subscribers in alerts.items() if subscribers},
     )
 
@@ -105,6 +105,12 @@ def parse_budget(
         period=_lasting(raw.get("TimePeriod"), now),
         others=others,
     )
+
+
+def _tag_filter(owner: Customer) -> tuple[str, ...]:
+    """Cost with any of these tags counts: values of one filter are alternatives. AWS counts nothing without `user:`."""
+    pairs = (("daylily:customer_id", owner.customer_id), *owner.attribution)
+    return tuple(sorted(f"user:{key}${value}" for key, value in pairs))
 
 
 def _subscribers(alert: Alert, topic_arn: str) -> tuple[str, ...]:

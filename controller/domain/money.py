@@ -1,0 +1,48 @@
+"""Money: Decimal from the wire to the page, rounded once, and shares that add up to the cent."""
+
+from collections.abc import Mapping
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import TypeVar
+
+K = TypeVar("K")
+
+CENT = Decimal("0.01")
+ZERO = Decimal(0)
+
+
+def cents(amount: Decimal) -> Decimal:
+    """The amount in whole cents; half a cent goes away from zero, as on an invoice: 312.625 is 312.63."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def in_cents(amounts: Mapping[K, Decimal], total: Decimal | None = None) -> dict[K, Decimal]:
+    """Every amount in whole cents, so that they add up to `total` exactly; None: to their own sum, rounded once.
+
+    Largest remainder: all are rounded down, then the cents that are missing go to those that lost the most; of equal
+    ones the first. `total` is in whole cents, and no further from the sum than rounding leads.
+    """
+    target = cents(sum(amounts.values(), ZERO)) if total is None else total
+    floors = {key: amount.quantize(CENT, ROUND_FLOOR) for key, amount in amounts.items()}
+    missing = int((target - sum(floors.values(), ZERO)) / CENT)
+    order = sorted(floors, key=lambda key: floors[key] - amounts[key])
+    for key in order[:missing]:
+        floors[key] += CENT
+    return floors
+
+
+def split(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:
+    """The amount shared out by weight, exactly: what division leaves over goes to the largest. No weights: nothing."""
+    total = sum(weights.values(), ZERO)
+    if not total:
+        return {}
+    shares = {key: amount * weight / total for key, weight in weights.items()}
+    largest = max(shares, key=lambda key: abs(shares[key]))
+    shares[largest] += amount - sum(shares.values(), ZERO)
+    return shares
+
+
+def percent_of(part: Decimal, whole: Decimal) -> Decimal | None:
+    """With one decimal, rounded down so that 99.96 is never told as 100; None of nothing."""
+    if whole <= 0:
+        return None
+    return (part * 1000 / whole).to_integral_value(ROUND_FLOOR) / 10

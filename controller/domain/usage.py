@@ -1,0 +1,218 @@
+"""What a customer used and what it cost in a month, and what of an account's cost nobody is charged for. Values only.
+
+Everything here is stored as it stands, one item for each customer and month. Every figure says where it comes from, as
+of when, and whether it is actual, an estimate, or unknown; unknown is None and never zero. Costs are US dollars, exact
+as AWS or the ledger gave them; `Line.amount` alone is rounded, once, to whole cents, and everything that is shown or
+added up is made of lines.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from controller.domain.money import ZERO
+
+FORMAT = 1
+
+Source = Literal["cost_explorer", "budgets", "cloudwatch", "ledger", "split", "run_rate"]
+"""`split`: the written rule by which a shared cost is divided. `run_rate`: our own arithmetic."""
+Certainty = Literal["actual", "estimated", "unknown"]
+"""`estimated`: AWS may still change it, or it was never measured."""
+Part = Literal["storage", "compute", "data_transfer", "other"]
+"""The parts of the seed document's usage response; together they are the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """Cost of one service in a month by AWS, as it is tagged. `service` is the name that people are shown.
+
+    `tag_value` is empty for untagged cost. `record_type` is set for what is kept out of the cost (credits and so on).
+    """
+
+    month: str
+    tag_key: str
+    tag_value: str
+    service: str
+    part: Part
+    amount: Decimal
+    quantity: Decimal | None = None
+    unit: str = ""
+    record_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CostReading:
+    """What Cost Explorer answered for some months of one account.
+
+    `rows` together are the account's whole cost but the excluded record types, which are in `excluded`. `estimated`:
+    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in.
+    """
+
+    account: str
+    months: tuple[str, ...]
+    rows: tuple[CostRow, ...]
+    excluded: tuple[CostRow, ...]
+    estimated: frozenset[str]
+    as_of: AwareDatetime
+    pages: int
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketStorage:
+    """One bucket by CloudWatch's daily metrics: bytes by storage type, e.g. `StandardStorage`. No type: an empty
+    bucket, or one too young to be measured, so then `as_of` is None and nothing is known."""
+
+    bucket: str
+    bytes_by_type: Mapping[str, int] = field(default_factory=dict)
+    objects: int | None = None
+    as_of: AwareDatetime | None = None
+
+    @property
+    def total(self) -> int | None:
+        return sum(self.bytes_by_type.values()) if self.bytes_by_type else None
+
+
+@dataclass(frozen=True, slots=True)
+class Workset:
+    """One workset of the ledger. `month` is the one that it counts in: that of its last completion, else of its end.
+
+    None where it has not ended: it counts in the month that is running. `cost` is USD, None where nothing says it;
+    `vcpu_hours` are threads times hours, over all benchmark rows. `kept`: it is in the ledger no more, and stays as it
+    was recorded.
+    """
+
+    workset_id: str
+    state: str
+    outcome: Literal["completed", "failed", "pending", "other"]
+    month: str | None = None
+    name: str = ""
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    minutes: Decimal | None = None
+    samples: int | None = None
+    vcpu_hours: Decimal | None = None
+    cost: Decimal | None = None
+    certainty: Certainty = "unknown"
+    per_sample: Mapping[str, Decimal] = field(default_factory=dict)
+    results_bytes: int | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A budget as AWS Budgets tells it. `actual` None: AWS has not counted, e.g. since the budget was written."""
+
+    limit: Decimal | None
+    actual: Decimal | None
+    forecast: Decimal | None
+    as_of: AwareDatetime | None
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the whole month is expected to cost; `low` and `high` only where the source gives an interval."""
+
+    amount: Decimal
+    source: Source
+    as_of: AwareDatetime
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of what a customer is charged for, or of what nobody is. `amount` is in whole cents.
+
+    `exact` is the amount before rounding; `quantity` and `unit` are what AWS or the ledger counted.
+    """
+
+    service: str
+    part: Part
+    amount: Decimal
+    exact: Decimal
+    source: Source
+    certainty: Certainty
+    quantity: Decimal | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerMonth:
+    """All that is known of one customer and month.
+
+    `lines` add up to the cost. `tagged` is AWS's cost as it is tagged, before compute was chosen from tags or ledger
+    (`compute_source`); `excluded` are credits, refunds and the like, which are in no line. `absorbed` and `flagged`:
+    ledger cost of failed worksets that is not charged, by setting. `costs_as_of` None: AWS was never asked, or did not
+    answer, so the cost is not known, whatever the lines say.
+    """
+
+    customer_id: str
+    month: str
+    name: str = ""
+    display_name: str = ""
+    account: str = "default"
+    cost_center: str | None = None
+    currency: str = "USD"
+    lines: tuple[Line, ...] = ()
+    tagged: tuple[CostRow, ...] = ()
+    excluded: tuple[CostRow, ...] = ()
+    compute_source: Source | None = None
+    absorbed: Decimal = ZERO
+    flagged: Decimal = ZERO
+    costs_as_of: AwareDatetime | None = None
+    costs_estimated: bool = True
+    storage: tuple[BucketStorage, ...] | None = None
+    quota_gib: int | None = None
+    worksets: tuple[Workset, ...] = ()
+    worksets_as_of: AwareDatetime | None = None
+    spend: Spend | None = None
+    forecast: Forecast | None = None
+    problems: tuple[str, ...] = ()
+    """What could not be read, in words: the figures that come from it are unknown or of an earlier reading."""
+    format: int = FORMAT
+
+    @property
+    def total(self) -> Decimal | None:
+        """The cost in whole cents; None while nothing is known."""
+        return sum((line.amount for line in self.lines), ZERO) if self.is_known else None
+
+    @property
+    def is_known(self) -> bool:
+        return self.costs_as_of is not None or (self.worksets_as_of is not None and bool(self.lines))
+
+    def part(self, part: Part) -> Decimal | None:
+        if not self.is_known:
+            return None
+        return sum((line.amount for line in self.lines if line.part == part), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMonth:
+    """What an account cost in a month beside its customers.
+
+    `lines` are what nobody is charged for: untagged, tagged with a value that is no customer's (`mistagged`, by
+    value), shared and not split, and what rounding leaves over. Together with the lines of all its customers they are
+    the account's cost, to the cent. `totals` is that cost by service, exact. `asked_at` is when Cost Explorer was last
+    paid for it.
+    """
+
+    account: str
+    month: str
+    lines: tuple[Line, ...] = ()
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+    mistagged: Mapping[str, Decimal] = field(default_factory=dict)
+    excluded: Mapping[str, Decimal] = field(default_factory=dict)
+    estimated: bool = True
+    asked_at: AwareDatetime | None = None
+    pages: int = 0
+    currency: str = "USD"
+    format: int = FORMAT
+
+    @property
+    def unallocated(self) -> Decimal:
+        return sum((line.amount for line in self.lines), ZERO)
