@@ -27,7 +27,7 @@ lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-schemas: $(VENV)/installed  ## generate schemas/ from the code
+schemas: $(VENV)/installed  ## generate schemas/ and the text of --help from the code
 	$(BIN)/python -m controller.generated schemas
 
 N ?= 100 1000
