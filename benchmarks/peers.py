@@ -171,14 +171,7 @@ PEERS: tuple[type[Peer], ...] = (Custodian, Idem)
 
 def check(environment: Mapping[str, str], customers: int) -> None:
     """Looks at every bucket. Raises CommandFailed where one has other tags or rules than asked for."""
-    s3 = boto3.client(
-        "s3",
-        region_name=REGION,
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        config=Config(s3={"addressing_style": "path"}),
-    )
+    s3 = client(environment)
     for number in range(customers):
         try:
             found = s3.get_bucket_tagging(Bucket=bucket(number))["TagSet"]
@@ -189,3 +182,15 @@ def check(environment: Mapping[str, str], customers: int) -> None:
             raise CommandFailed(f"{bucket(number)} has other tags than asked for: {found}")
         if sorted(rules, key=lambda rule: str(rule["ID"])) != RULES:
             raise CommandFailed(f"{bucket(number)} has other rules than asked for: {rules}")
+
+
+def client(environment: Mapping[str, str]) -> Any:
+    """A plain S3 client of the AWS that `environment` names."""
+    return boto3.client(
+        "s3",
+        region_name=REGION,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(s3={"addressing_style": "path"}),
+    )
