@@ -95,6 +95,11 @@ RULES: Mapping[str, str] = MappingProxyType(
         "duplicate-alert": "An alert is known by its type and its percentage; AWS takes each once.",
         "unused-subscriber": "An address is given for a channel that the alert does not notify.",
         "duplicate-value": "A value may stand once in this list.",
+        # Rules over several settings
+        "unused-external-id": "An external id is part of assuming a role.",
+        "missing-role": "Without a role an account is the one that the credentials belong to, and there is one such.",
+        "role-partition": "A role works in the regions of its own partition of AWS only.",
+        "one-table": "Each table has one use.",
         # Rules over several documents
         "duplicate-customer": "A customer id belongs to one manifest.",
         "duplicate-name": "A metadata.name belongs to one manifest in its namespace.",
