@@ -56,9 +56,9 @@ def to_json(statuses: Iterable[Status]) -> str:
 
 def to_yaml(statuses: Iterable[Status]) -> str:
     """One YAML document for each status, sorted by id."""
-    import yaml
+    from controller.render.yaml_text import yaml_text
 
-    return yaml.safe_dump_all([to_document(one) for one in _ordered(statuses)], sort_keys=True, explicit_start=True)
+    return yaml_text(to_document(one) for one in _ordered(statuses))
 
 
 def files(statuses: Iterable[Status]) -> dict[str, str]:
