@@ -1,12 +1,12 @@
 """A figure as people are told it: a number, where it comes from, as of when, and how certain it is. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from controller.domain.money import ZERO
-from controller.domain.usage import Certainty, CustomerMonth, Line, Part, Source
+from controller.domain.money import ZERO, cents, percent_of
+from controller.domain.usage import Certainty, CustomerMonth, Line, Part, Source, Spend
 
 PARTS: tuple[Part, ...] = ("compute", "storage", "data_transfer", "other")
 """In the order in which they are told."""
@@ -49,6 +49,19 @@ def figure_of(month: CustomerMonth, lines: Sequence[Line], *, estimated: bool = 
         oldest(read_at(month, source) for source in sources),
         "actual" if certain else "estimated",
     )
+
+
+def share(part: Figure, whole: Figure) -> Decimal | None:
+    """In percent; None while either is not known."""
+    return None if part.value is None or whole.value is None else percent_of(part.value, whole.value)
+
+
+def budget_figure(stored: CustomerMonth, which: Callable[[Spend], Decimal | None]) -> Figure:
+    """An amount of the customer's budget, as AWS Budgets told it."""
+    amount = which(stored.spend) if stored.spend else None
+    if stored.spend is None or amount is None:
+        return UNKNOWN
+    return Figure(cents(amount), ("budgets",), stored.spend.as_of, "actual")
 
 
 def read_at(month: CustomerMonth, source: Source) -> datetime | None:

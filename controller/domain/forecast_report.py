@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from controller.domain.figure import UNKNOWN, Figure, cost_of
+from controller.domain.figure import UNKNOWN, Figure, budget_figure, cost_of
 from controller.domain.money import cents
 from controller.domain.month import Month
 from controller.domain.usage import CustomerMonth, Forecast
-from controller.domain.usage_report import budget_figure
 
 LEAST = timedelta(days=1)
 """How much of a month has to be over before there is a run rate."""

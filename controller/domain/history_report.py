@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from controller.domain.figure import PARTS, UNKNOWN, Figure, cost_of
+from controller.domain.figure import PARTS, UNKNOWN, Figure, budget_figure, cost_of, share
 from controller.domain.money import percent_of
 from controller.domain.month import Month
 from controller.domain.usage import CustomerMonth, Part
-from controller.domain.usage_report import budget_figure, share
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from controller.domain.coverage import Coverage
-from controller.domain.figure import PARTS, UNKNOWN, Figure, cost_of, read_at, rounded
+from controller.domain.figure import PARTS, UNKNOWN, Figure, budget_figure, cost_of, read_at, rounded, share
+from controller.domain.forecast_report import ForecastReport, forecast_report
 from controller.domain.gate import Gate
-from controller.domain.money import ZERO, cents, in_cents, percent_of
+from controller.domain.money import ZERO, cents, in_cents
 from controller.domain.month import Month
-from controller.domain.usage import BucketStorage, CustomerMonth, Forecast, Line, Part, Spend, Workset
+from controller.domain.usage import BucketStorage, CustomerMonth, Line, Part, Workset
 
 CORE: tuple[Part, ...] = ("storage", "compute", "data_transfer")
 """What the seed document's usage response counts; `other` is what it leaves out."""
@@ -75,8 +76,11 @@ class UsageReport:
         return share(self.core, self.limit)
 
     @property
-    def forecast(self) -> Forecast | None:
-        return self.stored.forecast
+    def forecast(self) -> ForecastReport | None:
+        """What the whole month is expected to cost; None where that is unknown, or the month is over."""
+        told = forecast_report(self.stored)
+        over = self.total.as_of is not None and self.total.as_of >= self.month.end
+        return None if over or told.amount.value is None else told
 
     @property
     def worksets_are_counted(self) -> bool:
@@ -111,19 +115,6 @@ def usage_report(stored: CustomerMonth, coverage: Coverage | None = None, gate: 
 def in_order(lines: Collection[Line]) -> tuple[Line, ...]:
     """Compute first, what belongs to no part last, by service within."""
     return tuple(sorted(lines, key=lambda one: (PARTS.index(one.part), one.service, one.source, one.amount)))
-
-
-def share(part: Figure, whole: Figure) -> Decimal | None:
-    """In percent; None while either is not known."""
-    return None if part.value is None or whole.value is None else percent_of(part.value, whole.value)
-
-
-def budget_figure(stored: CustomerMonth, which: Callable[[Spend], Decimal | None]) -> Figure:
-    """An amount of the customer's budget, as AWS Budgets told it."""
-    amount = which(stored.spend) if stored.spend else None
-    if stored.spend is None or amount is None:
-        return UNKNOWN
-    return Figure(cents(amount), ("budgets",), stored.spend.as_of, "actual")
 
 
 def _sum(figures: Sequence[Figure]) -> Figure:

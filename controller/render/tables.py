@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
+from controller.domain.money import cents
 from controller.render import page
 from controller.render.json_text import number
 from controller.render.markdown_text import prose
@@ -57,7 +58,7 @@ def as_csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([column.name for column in table.columns])
-    writer.writerows([_field(cell) for cell in row] for row in table.rows)
+    writer.writerows([_field(*pair) for pair in zip(row, table.columns, strict=True)] for row in table.rows)
     return text.getvalue()
 
 
@@ -93,11 +94,11 @@ def _all_rows(table: Table) -> list[Sequence[Cell]]:
     return [*table.rows, *([table.total] if table.total else [])]
 
 
-def _field(cell: Cell) -> str:
+def _field(cell: Cell, column: Column) -> str:
     if cell is None:
         return ""
     if not isinstance(cell, str):
-        return number(Decimal(cell))
+        return number(cents(Decimal(cell)) if column.kind == "money" else Decimal(cell))
     text = visible(cell)
     harmful = text.startswith(_FORMULA) and not _PLAIN_NUMBER.fullmatch(text)
     return f"'{text}" if harmful else text

@@ -46,7 +46,7 @@ def test_csv_has_plain_numbers_empty_unknowns_and_no_total() -> None:
     assert as_csv(TABLE).split("\r\n") == [
         "service,usage,cost_usd,share,as_of",
         "EC2 Compute,1250.5,312.63,64.5,2024-01-31T06:00:00Z",
-        "S3 | `x`,125000,-0.5,,",
+        "S3 | `x`,125000,-0.50,,",
         "Unknown,,,,",
         "",
     ]
