@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from controller.domain.coverage import Coverage
-from controller.domain.figure import PARTS, Figure, rounded
+from controller.domain.figure import PARTS, Figure, read_at, rounded
 from controller.domain.gate import Gate
 from controller.domain.money import cents
 from controller.domain.usage import CostRow, CustomerMonth, Line
@@ -46,8 +46,8 @@ def to_document(report: UsageReport) -> dict[str, Any]:
             "cost_usd": cents_of(report.parts["data_transfer"].value),
         },
         "other": {"cost_usd": cents_of(report.parts["other"].value)},
-        "by_service": [_service(line) for line in report.lines] if report.total.value is not None else [],
-        "by_workset": [_workset(one) for one in report.worksets],
+        "by_service": [_service(stored, line) for line in report.lines] if report.total.value is not None else [],
+        "by_workset": [_workset(stored, one) for one in report.worksets],
         "by_workset_costs": IN_SUM if report.worksets_are_counted else INFORMATIVE,
         "excluded": [_excluded(one) for one in stored.excluded],
         "not_charged": _not_charged(stored),
@@ -151,7 +151,7 @@ def _compute(report: UsageReport) -> dict[str, Any]:
     }
 
 
-def _service(line: Line) -> dict[str, Any]:
+def _service(stored: CustomerMonth, line: Line) -> dict[str, Any]:
     return {
         "service": line.service,
         "part": line.part,
@@ -159,11 +159,12 @@ def _service(line: Line) -> dict[str, Any]:
         "unit": line.unit or None,
         "cost_usd": line.amount,
         "source": line.source,
+        "as_of": when(read_at(stored, line.source)),
         "certainty": line.certainty,
     }
 
 
-def _workset(one: WorksetCost) -> dict[str, Any]:
+def _workset(stored: CustomerMonth, one: WorksetCost) -> dict[str, Any]:
     workset = one.workset
     return {
         "workset_id": workset.workset_id,
@@ -176,6 +177,8 @@ def _workset(one: WorksetCost) -> dict[str, Any]:
         "samples": workset.samples,
         "vcpu_hours": _short(workset.vcpu_hours, 3),
         "cost_usd": one.cost,
+        "source": "ledger",
+        "as_of": when(stored.worksets_as_of),
         "certainty": "unknown" if one.cost is None else workset.certainty,
         "in_compute_cost": one.counted,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from controller.domain.figure import Figure
+from controller.domain.figure import Figure, read_at
 from controller.domain.usage_report import UsageReport
 from controller.render import report_page
 from controller.render.figure_words import SOURCES, amount, told, when
@@ -59,7 +59,7 @@ def table(report: UsageReport) -> Table:
             one.amount,
             SOURCES[one.source],
             one.certainty,
-            when(report.total.as_of) or "",
+            when(read_at(stored, one.source)),
         )
         for one in (report.lines if report.total.value is not None else ())
     ]

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,3 +209,15 @@ def test_no_text_from_outside_acts_on_a_terminal(text: str) -> None:
     for markdown in (usage_view.markdown(report), costs_view.markdown(costs)):
         assert markdown.replace("\n", "").isprintable()
     assert json_text(usage_document.to_document(report)).replace("\n", "").isprintable()
+
+
+def test_every_field_of_the_usage_document_is_explained() -> None:
+    document = usage_document.to_document(usage())
+    page = (Path(__file__).parents[2] / "docs" / "usage.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`([\w.]+)`", page.partition("## Fields of the usage document")[2]))
+    whole = ("figures", "forecast", "coverage", "gate", "storage.by_class")
+    paths = {path for path, _ in leaves(document) if not path.startswith(whole)} | set(whole)
+    assert paths <= explained
+    for name in ("by_service", "by_workset", "excluded", "coverage"):
+        rows = document[name] if isinstance(document[name], list) else [document[name]]
+        assert {key for row in rows for key in row} <= explained
