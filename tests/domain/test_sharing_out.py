@@ -1,4 +1,4 @@
-"""Money: rounded once, and whatever is shared out or rounded adds up again, to the last digit."""
+"""Money that is rounded or shared out adds up again, to the last digit."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.domain.money import CENT, cents, in_cents, percent_of, split
+from controller.domain.money import CENT, cents, in_cents, split
 
 amounts = st.decimals("-1000000", "1000000", places=10)
 bills = st.dictionaries(st.text("abcdef", min_size=1, max_size=2), amounts, max_size=20)
@@ -85,11 +85,3 @@ def test_a_third_each_leaves_the_last_digits_to_one() -> None:
         Decimal("0.3333333333"),
         Decimal("0.3333333334"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "percent"),
-    [("322.34", "500", "64.4"), ("99.96", "100", "99.9"), ("120", "100", "120"), ("-5", "100", "-5"), ("1", "0", None)],
-)
-def test_a_percentage_never_tells_more_than_there_is(part: str, whole: str, percent: str | None) -> None:
-    assert percent_of(Decimal(part), Decimal(whole)) == (None if percent is None else Decimal(percent))
