@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 
 from controller.sandbox import Sandbox
 from tests.fakes import Clock
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
