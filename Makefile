@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint schemas bench clean
+.PHONY: help demo test test-all lint schemas bench bench-peers clean
 help:            ## show these targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -27,13 +27,21 @@ lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-schemas: $(VENV)/installed  ## generate schemas/ from the code
+schemas: $(VENV)/installed  ## generate schemas/ and the text of --help from the code
 	$(BIN)/python -m controller.generated schemas
 
 N ?= 100 1000
 RUNS ?= plain '50 ms' limits
+PEERS ?= 100
 bench: $(VENV)/installed  ## calls, seconds and memory on a local AWS; N="100 1000 5000 10000" for all sizes
-	@$(BIN)/python -m benchmarks --sizes $(N) --runs $(RUNS)
+	@$(BIN)/python -m benchmarks --sizes $(N) --runs $(RUNS) --peer-sizes $(PEERS)
+
+bench-peers: benchmarks/.venv-custodian/installed benchmarks/.venv-idem/installed  ## install the tools that make bench runs beside ours
+
+benchmarks/.venv-%/installed: benchmarks/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 clean:           ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,20 +1,22 @@
 """`make bench`: how many calls, how long, how much CPU and memory, as Markdown tables.
 
-Every command runs as a user would run it, in a process of its own, against the local AWS in another one.
+Every command runs as a user would run it, in a process of its own, against the local AWS in another one. Where they are
+installed (`make bench-peers`) neighbouring tools do the part of the work that they can do, in the same table.
 """
 
 import argparse
 import os
 import platform
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.measuring import CommandFailed, Taken, measure
+from benchmarks.peers import PEERS, STEPS, Peer, check
 from benchmarks.world import Calls, World, manifest, write_manifests
 
 LIMITS = {
@@ -35,20 +37,18 @@ RUNS: dict[str, tuple[float, Mapping[str, float]]] = {
 }
 """Seconds added to every answer, and calls that each service takes in a second."""
 
-RECONCILE = (sys.executable, "-m", "controller.entrypoints.cli")
-CLEAN = ("AWS_", "RECONCILE_")
+RECONCILE = (str(Path(sys.executable).with_name("reconcile")),)
+"""The console script, as users run it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One command: seconds, seconds of CPU, megabytes at the peak, and what it asked of AWS."""
+    """One command: what it took, and what it asked of AWS."""
 
     customers: int
     run: str
     what: str
-    wall: float
-    cpu: float
-    peak: float
+    taken: Taken
     calls: Calls
 
     @property
@@ -60,6 +60,19 @@ class Measured:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A tool that was not measured, or not to the end, and why."""
+
+    customers: int
+    run: str
+    what: str
+    why: str
+
+
+Row = Measured | Missing
+
+
 def bench(customers: int, run: str, folder: Path) -> Iterator[Measured]:
     """The scenarios one after the other, each beginning where the one before ended."""
     paths = write_manifests(folder, customers)
@@ -68,36 +81,45 @@ def bench(customers: int, run: str, folder: Path) -> Iterator[Measured]:
         world.behave(*RUNS[run])
 
         def take(what: str, *command: str) -> Measured:
-            wall, cpu, peak = _measure(command, world.environment)
-            return Measured(customers, run, what, wall, cpu, peak, world.calls())
+            taken = measure(command, world.environment)
+            return Measured(customers, run, what, taken, world.calls())
 
         yield take("first apply", *RECONCILE, "apply", "--yes", *everyone)
         yield take("no-op plan", *RECONCILE, "plan", *everyone)
+        yield take("no-op apply", *RECONCILE, "apply", "--yes", *everyone)
         yield take("floor: two reads a bucket", sys.executable, "-m", "benchmarks.floor", str(customers))
         paths[0].write_text(manifest(0, chief="finance"))
         yield take("one e-mail changed", *RECONCILE, "apply", "--yes", *everyone)
         yield take("one customer alone", *RECONCILE, "plan", *alone)
 
 
-def _measure(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak megabytes of a command. Raises where it fails."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(CLEAN)}
-    started = time.perf_counter()
-    with TemporaryDirectory() as elsewhere, (Path(elsewhere) / "out").open("w+") as out:
-        child = subprocess.Popen(command, env={**clean, **environment}, stdout=out, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - started
-        if child.returncode:
-            out.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {child.returncode}:\n{out.read()[-2000:]}")
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+def bench_peer(tool: type[Peer], customers: int, run: str, folder: Path) -> Iterator[Row]:
+    """One neighbouring tool, up to the first command after which the buckets are not as asked for."""
+    version = tool.version()
+    if version is None:
+        yield Missing(customers, run, tool.package, "skipped: not installed (make bench-peers installs it)")
+        return
+    what = f"{tool.package} {version}"
+    with World(customers) as world:
+        world.behave(*RUNS[run])
+        peer = tool(folder, customers, world.environment)
+        for step in STEPS:
+            try:
+                taken = measure(peer.command(step), peer.environment)
+                calls = world.calls()
+                check(world.environment, customers)
+            except CommandFailed as error:
+                print(error, file=sys.stderr)
+                yield Missing(customers, run, f"{what}: {step}", f"failed: {str(error).splitlines()[0]}")
+                return
+            world.calls()
+            yield Measured(customers, run, f"{what}: {step}", taken, calls)
 
 
 def start_up() -> str:
-    """`reconcile --help` beside an empty Python, the best of five each."""
+    """`reconcile --help` beside an empty Python, the best of ten each."""
     help_, empty = (
-        min(_measure(command, {})[0] for _ in range(5))
+        min(measure(command, {}).wall for _ in range(10))
         for command in ((*RECONCILE, "--help"), (sys.executable, "-c", "pass"))
     )
     ratio = help_ / empty
@@ -110,16 +132,22 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {versions}."
 
 
-def figures(measured: Sequence[Measured]) -> Iterator[str]:
+def figures(rows: Sequence[Row]) -> Iterator[str]:
     yield "| customers | run | what | wall s | CPU s | peak MB | calls each | writes each | throttled | by limits s |"
     yield "| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for one in measured:
-        each, writes = one.calls.total / one.customers, one.calls.writes / one.customers
-        dictated = f"{max(one.dictated, 0):.1f}" if RUNS[one.run][1] else ""
-        yield (
-            f"| {one.customers:,} | {one.run} | {one.what} | {one.wall:.1f} | {one.cpu:.1f} | {one.peak:.0f}"
-            f" | {each:.3f} | {writes:.3f} | {one.calls.throttled} | {dictated} |"
-        )
+    for one in rows:
+        yield f"| {one.customers:,} | {one.run} | {one.what} | {_figures(one)} |"
+
+
+def _figures(one: Row) -> str:
+    if isinstance(one, Missing):
+        return f"{one.why.replace('|', '/')} |  |  |  |  |  | "
+    each, writes = one.calls.total / one.customers, one.calls.writes / one.customers
+    dictated = f"{max(one.dictated, 0):.1f}" if RUNS[one.run][1] else ""
+    return (
+        f"{one.taken.wall:.1f} | {one.taken.cpu:.1f} | {one.taken.peak:.0f}"
+        f" | {each:.3f} | {writes:.3f} | {one.calls.throttled} | {dictated}"
+    )
 
 
 def operations(measured: Sequence[Measured]) -> Iterator[str]:
@@ -139,15 +167,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 1000])
     parser.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS))
+    parser.add_argument("--peer-sizes", nargs="*", type=int, default=[100], help="They are slow: 100 takes minutes.")
+    parser.add_argument("--peer-runs", nargs="*", choices=list(RUNS), default=["plain"])
     asked = parser.parse_args()
-    measured = []
-    for customers in asked.sizes:
-        for run in asked.runs:
-            with TemporaryDirectory() as folder:
-                for one in bench(customers, run, Path(folder)):
-                    measured.append(one)
-                    print(f"{customers} customers, {run}, {one.what}: {one.wall:.1f} s", file=sys.stderr)
-    print("\n".join([machine(), "", start_up(), "", *figures(measured), "", *operations(measured)]))
+    ours = list(_ours(asked.sizes, asked.runs))
+    rows = [*ours, *_theirs(asked.peer_sizes, asked.peer_runs)]
+    print("\n".join([machine(), "", start_up(), "", *figures(rows), "", *operations(ours)]))
+
+
+def _ours(sizes: Sequence[int], runs: Sequence[str]) -> Iterator[Measured]:
+    for customers, run in product(sizes, runs):
+        with TemporaryDirectory() as folder:
+            for one in bench(customers, run, Path(folder)):
+                _tell(one)
+                yield one
+
+
+def _theirs(sizes: Sequence[int], runs: Sequence[str]) -> Iterator[Row]:
+    for customers, run, tool in product(sizes, runs, PEERS):
+        with TemporaryDirectory() as folder:
+            for one in bench_peer(tool, customers, run, Path(folder)):
+                _tell(one)
+                yield one
+
+
+def _tell(one: Row) -> None:
+    """Says on stderr how far the benchmark has come."""
+    result = one.why if isinstance(one, Missing) else f"{one.taken.wall:.1f} s"
+    print(f"{one.customers} customers, {one.run}, {one.what}: {result}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ from hypothesis import settings
 from controller.sandbox import Sandbox
 from tests.fakes import Clock
 
+settings.register_profile("unhurried", deadline=None)  # how fast the machine is proves nothing
+settings.load_profile("unhurried")
+
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 
 settings.register_profile("any machine", deadline=None)

@@ -472,7 +472,7 @@ def test_a_status_of_another_shape_makes_keys_ours_without_knowing_their_state()
     town = Town()
     town.apply(customer("acme"))
     status = town.store.statuses["acme"]
-    entries = tuple(replace(entry, state={"another": "shape"}) for entry in status.inventory)
+    entries = tuple(replace(entry, state='{"another": "shape"}') for entry in status.inventory)
     town.store.statuses["acme"] = replace(status, inventory=entries)
 
     plan = town.plan(replace(customer("acme"), budget=Budget(Decimal(9)), billing=Billing()))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.entrypoints import main
+from controller.entrypoints.cli import help_text
 from controller.generated import GENERATED, write
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
@@ -13,6 +15,10 @@ SCHEMAS = Path(__file__).parent.parent / "schemas"
 @pytest.mark.parametrize("name", GENERATED)
 def test_the_file_is_fresh(name: str) -> None:
     assert (SCHEMAS / name).read_text(encoding="utf-8") == GENERATED[name](), "run: make schemas"
+
+
+def test_the_help_is_fresh() -> None:
+    assert Path(main.HELP).read_text(encoding="utf-8") == help_text(), "run: make schemas"
 
 
 def test_all_generated_files_are_written_and_no_others_lie_there(tmp_path: Path) -> None:

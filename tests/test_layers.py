@@ -11,7 +11,7 @@ PACKAGE = ROOT / "controller"
 FLOORS = {
     "entrypoints": 5,
     "bootstrap": 4,
-    "generated": 4,
+    "generated": 5,
     "render": 3,
     "fleet": 3,
     "reconcile": 3,

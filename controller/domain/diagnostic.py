@@ -86,6 +86,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "tag-key": "A tag key is 1-128 characters of AWS's tag alphabet and does not start with aws:.",
         "tag-alphabet": "A tag value may hold letters, digits, spaces and _ . : / = + - @ only.",
         "controller-id": "A controller id is letters, digits, - and _, at most 63 characters.",
+        "moment": 'A moment is quoted text with its zone, as in ISO 8601: "2026-12-01T00:00:00Z".',
         # Rules of AWS over several fields
         "ia-too-early": "S3 moves objects to Standard-IA after 30 days at the earliest.",
         "glacier-too-early": "S3 wants at least 30 days between Standard-IA and Glacier in one rule.",
@@ -95,6 +96,15 @@ RULES: Mapping[str, str] = MappingProxyType(
         "duplicate-alert": "An alert is known by its type and its percentage; AWS takes each once.",
         "unused-subscriber": "An address is given for a channel that the alert does not notify.",
         "duplicate-value": "A value may stand once in this list.",
+        "unused-override": "A reason or an end is given for a gate that is not overridden.",
+        "gate-reason": "Whoever overrides the gate says why: the customer and the audit trail are told.",
+        # Rules over several settings
+        "unused-shares": "Shares are given for a cost that is not split by fixed shares.",
+        "shares-total": "Fixed shares are percent of one cost: more than 0 and at most 100 together.",
+        "unused-external-id": "An external id is part of assuming a role.",
+        "missing-role": "Without a role an account is the one that the credentials belong to, and there is one such.",
+        "role-partition": "A role works in the regions of its own partition of AWS only.",
+        "one-table": "Each table has one use.",
         # Rules over several documents
         "duplicate-customer": "A customer id belongs to one manifest.",
         "duplicate-name": "A metadata.name belongs to one manifest in its namespace.",

@@ -33,6 +33,17 @@ from controller.domain.scalars import (
     TopicName,
 )
 
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+}
+"""Partitions of AWS by how their regions begin, as botocore lists them; all others are of `aws`."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(
@@ -134,6 +145,11 @@ class TableSettings(_Part):
     """The worksets ledger; only read."""
     region: Region | None = None
     """Their region. null: the region of the credentials."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "TableSettings":
+        violated(_check_tables(self))
+        return self
 
 
 class AlertSettings(_Part):
@@ -280,11 +296,45 @@ def _check_shares(rule: SharedCost) -> Iterator[Violation]:
         yield Violation(("shares",), "shares-total", words)
 
 
+def _check_tables(tables: TableSettings) -> Iterator[Violation]:
+    """The violation stands at the later of the two names, or at the one that is written at all."""
+    names = [name for name in TableSettings.model_fields if name != "region"]
+    for index, first in repeated([getattr(tables, name) for name in names]):
+        here, other = names[index], names[first]
+        if here not in tables.model_fields_set:
+            here, other = other, here
+        yield Violation((here,), "one-table", f"is the table of tables.{other} too")
+
+
 def _check_accounts(accounts: tuple[AccountSettings, ...]) -> Iterator[Violation]:
     for index, account in enumerate(accounts):
-        if account.id and account.role_arn and account.id != account.role_account:
-            words = f"is not the account of its role_arn, which is {account.role_account}"
-            yield Violation(("accounts", index, "id"), "account-id", words)
+        for found in _check_role(account):
+            yield Violation(("accounts", index, *found.loc), found.rule, found.message)
+    without = [index for index, account in enumerate(accounts) if account.role_arn is None]
+    for index in without[1:]:
+        words = f"has no role_arn, and the credentials as they are belong to account {without[0] + 1} of this list"
+        yield Violation(("accounts", index), "missing-role", words)
+    yield from _check_listed_once(accounts)
+
+
+def _check_role(account: AccountSettings) -> Iterator[Violation]:
+    if account.role_arn is None:
+        if account.external_id is not None:
+            yield Violation(("external_id",), "unused-external-id", "is for assuming a role, and there is no role_arn")
+        return
+    if account.id and account.id != account.role_account:
+        yield Violation(("id",), "account-id", f"is not the account of its role_arn, which is {account.role_account}")
+    if account.region and account.role_arn.split(":")[1] != _partition(account.region):
+        words = f"is a region of {_partition(account.region)}, and its role_arn is of another partition of AWS"
+        yield Violation(("region",), "role-partition", words)
+
+
+def _partition(region: str) -> str:
+    """The part of AWS that a region is in; the credentials of one are worth nothing in another."""
+    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
+
+
+def _check_listed_once(accounts: tuple[AccountSettings, ...]) -> Iterator[Violation]:
     ids = [account.id or account.role_account or account.name for account in accounts]
     for field, values in (("name", [account.name for account in accounts]), ("id", ids)):
         for index, first in repeated(values):

@@ -1,5 +1,10 @@
-"""Typed states to plain JSON and back, by the types themselves."""
+"""Typed states to JSON and back, by the types themselves.
 
+A state is stored packed, as JSON text: a tenth of what the same costs as dictionaries, and most states are never looked
+into.
+"""
+
+import json
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -8,28 +13,36 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.domain.diff import Plain
 
-
-def dump(state: Any) -> dict[str, Any]:
-    """All of a state as plain JSON, for storing it."""
-    plain: dict[str, Any] = _adapter(state.__class__).dump_python(state, mode="json")
-    return plain
+Packed = str
+"""All of a state as JSON text."""
 
 
-def load(state_type: Any, plain: Plain | None) -> Any | None:
-    """The state that was dumped, or None where there is none or it is of another version of the kind."""
-    if plain is None:
+def pack(state: Any) -> Packed:
+    """All of a state, for storing it."""
+    return _adapter(state.__class__).dump_json(state).decode()
+
+
+def unpack(state_type: Any, packed: Packed | None) -> Any | None:
+    """The state that was packed, or None where there is none or it is of another version of the kind."""
+    if packed is None:
         return None
     try:
-        return _adapter(state_type).validate_python(plain)
+        return _adapter(state_type).validate_json(packed)
     except ValidationError:
         return None
 
 
+def says_the_same(packed: Packed, state: Any) -> bool:
+    """Whether the packed state is equal to this one, in the fields that `==` looks at."""
+    told, plain = json.loads(packed), comparable(state)
+    return isinstance(told, dict) and {name: told.get(name) for name in plain} == plain
+
+
 def comparable(state: Any | None) -> Plain:
-    """The part of a state that `==` looks at; empty for None."""
+    """The part of a state that `==` looks at, as plain values; empty for None."""
     if state is None:
         return {}
-    plain = dump(state)
+    plain = _adapter(state.__class__).dump_python(state, mode="json")
     return {name: plain[name] for name in _compared(state.__class__)}
 
 

@@ -16,7 +16,7 @@ from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, InSync, Plan
 from controller.domain.resource import Applied, Key
-from controller.domain.state import comparable, dump, load
+from controller.domain.state import Packed, pack, says_the_same, unpack
 from controller.errors import Failure, TransientFailure
 
 FORMAT = 1
@@ -39,7 +39,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the inventory: a key that we answer for, and the state that we applied, in plain form.
+    """One line of the inventory: a key that we answer for, and the state that we applied, packed.
 
     `state` None: a first put failed, so it may be there or not. `tried`: what the last put was to make of it, where it
     failed.
@@ -47,11 +47,11 @@ class Entry:
 
     kind: str
     name: str
-    state: dict[str, Any] | None
+    state: Packed | None
     at: AwareDatetime
     verified_at: AwareDatetime
-    replaced: dict[str, Any] | None = None
-    tried: dict[str, Any] | None = None
+    replaced: Packed | None = None
+    tried: Packed | None = None
 
     @property
     def key(self) -> Key:
@@ -132,11 +132,11 @@ def applied_states(status: Status | None, kinds: Iterable[AnyKind]) -> dict[Key,
     entries = status.inventory if status else ()
     return {
         entry.key: Applied(
-            state=load(types[entry.kind], entry.state),
+            state=unpack(types[entry.kind], entry.state),
             at=entry.at,
             verified_at=entry.verified_at,
-            replaced=load(types[entry.kind], entry.replaced),
-            tried=load(types[entry.kind], entry.tried),
+            replaced=unpack(types[entry.kind], entry.replaced),
+            tried=unpack(types[entry.kind], entry.tried),
         )
         for entry in entries
         if entry.kind in types
@@ -211,9 +211,8 @@ def _inventory(previous: Status | None, plan: Plan, outcomes: Sequence[Outcome],
 
 def _confirmed(entry: Entry, synced: InSync) -> Entry:
     """The entry of a key that is as wanted: also where our last put failed and took effect all the same."""
-    now_there = comparable(synced.state)
-    if entry.tried or entry.state is None or {name: entry.state.get(name) for name in now_there} != now_there:
-        entry = dataclasses.replace(entry, state=dump(synced.state), tried=None)
+    if entry.tried or entry.state is None or not says_the_same(entry.state, synced.state):
+        entry = dataclasses.replace(entry, state=pack(synced.state), tried=None)
     if synced.verified_at and synced.verified_at > entry.verified_at:
         entry = dataclasses.replace(entry, verified_at=synced.verified_at)
     return entry
@@ -227,12 +226,12 @@ def _enter(entries: dict[Key, Entry], outcome: Outcome, now: datetime) -> None:
         return
     if not outcome.tried:
         return
-    before = dump(change.observed) if change.observed is not None else None
+    before = pack(change.observed) if change.observed is not None else None
     if outcome.ok:
-        entries[change.key] = Entry(change.key.kind, change.key.name, dump(change.desired), now, now, before)
+        entries[change.key] = Entry(change.key.kind, change.key.name, pack(change.desired), now, now, before)
     else:
         first = Entry(change.key.kind, change.key.name, None, now, now, before)
-        entries[change.key] = dataclasses.replace(entries.get(change.key, first), tried=dump(change.desired))
+        entries[change.key] = dataclasses.replace(entries.get(change.key, first), tried=pack(change.desired))
 
 
 def _waiting(plan: Plan, now: datetime) -> tuple[Wait, ...]:

@@ -194,6 +194,11 @@ def demo(paths: tuple[Path, ...]) -> int:
     return local.demo(paths, run)
 
 
+def help_text() -> str:
+    """What `reconcile --help` prints on a terminal of 80 columns or more: click leaves two of them free."""
+    return cli.get_help(click.Context(cli, info_name="reconcile", terminal_width=78, **cli.context_settings)) + "\n"
+
+
 def run(arguments: list[str]) -> int:
     """One command, as `main` runs it, with its exit code."""
     from controller.errors import InvalidInput, ReconcileError, Refused

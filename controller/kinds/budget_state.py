@@ -122,7 +122,8 @@ def _lasting(period: Mapping[str, datetime] | None, now: datetime) -> Mapping[st
     """The period to echo: AWS's own end, or none, and no start in the future."""
     if not period or period.get("Start", now) > now:
         return None
-    return period if period.get("End", AWS_END) >= AWS_END else {"Start": period["Start"]}
+    kept = period if period.get("End", AWS_END) >= AWS_END else {"Start": period["Start"]}
+    return {name: moment.astimezone(UTC) for name, moment in kept.items()}
 
 
 def _form(raw: Mapping[str, Any], now: datetime) -> str | None:

@@ -127,7 +127,8 @@ def test_a_topic_must_be_in_the_account_of_the_budget(tmp_path: Path) -> None:
 
 def test_an_account_must_be_one_of_the_settings(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(EXAMPLE.replace("account: default", "account: prodd"))
-    accounts = (AccountSettings(name="prod"), AccountSettings(name="dev"))
+    dev = AccountSettings(name="dev", role_arn="arn:aws:iam::222222222222:role/reconcile")
+    accounts = (AccountSettings(name="prod"), dev)
     [diagnostic] = loaded(tmp_path, settings=Settings(accounts=accounts)).diagnostics
     assert diagnostic.rule == "unknown-account"
     assert diagnostic.suggestion == 'did you mean "prod"?'

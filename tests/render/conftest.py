@@ -183,7 +183,7 @@ def locked_out(number: int, failure: AccountFailure | None = None) -> Plan:
 
 
 def status(name: str, customer_id: str, *keys: Key, **more: Any) -> Status:
-    entries = tuple(Entry(key.kind, key.name, {"secret": "applied state"}, NOW, NOW) for key in keys)
+    entries = tuple(Entry(key.kind, key.name, '{"secret": "applied state"}', NOW, NOW) for key in keys)
     return Status(customer_id, name, "default", "prod", inventory=entries, source=f"customers/{name}.yaml", **more)
 
 
