@@ -15,9 +15,6 @@ settings.load_profile("unhurried")
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
-
 
 @pytest.fixture(scope="session")
 def standing_clock() -> Clock:
