@@ -1,7 +1,7 @@
 """Money: Decimal from the wire to the page, rounded once, and shares that add up to the cent."""
 
 from collections.abc import Mapping
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import floor
 from typing import TypeVar
@@ -10,6 +10,8 @@ K = TypeVar("K")
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
+SHARE = Decimal("1E-10")
+"""The last digit of a share: AWS tells ten decimals. With 28 digits shares add up in one order and not in another."""
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -33,12 +35,12 @@ def in_cents(amounts: Mapping[K, Decimal], total: Decimal | None = None) -> dict
 
 
 def split(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:
-    """The amount shared out by weight, exactly: what division leaves over goes to the largest. No weights: nothing."""
+    """The amount shared out by weight, exactly: what rounding leaves over goes to the largest. No weights: nothing."""
     total = sum(weights.values(), ZERO)
     if not total:
         return {}
-    shares = {key: amount * weight / total for key, weight in weights.items()}
-    largest = max(shares, key=lambda key: abs(shares[key]))
+    shares = {key: (amount * weight / total).quantize(SHARE, ROUND_DOWN) for key, weight in weights.items()}
+    largest = max(weights, key=lambda key: abs(weights[key]))
     shares[largest] += amount - sum(shares.values(), ZERO)
     return shares
 

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from controller.domain.money import ZERO
+from controller.errors import Failure
 
 FORMAT = 1
 
@@ -81,8 +82,8 @@ class Workset:
     """One workset of the ledger. `month` is the one that it counts in: that of its last completion, else of its end.
 
     None where it has not ended: it counts in the month that is running. `cost` is USD, None where nothing says it;
-    `vcpu_hours` are threads times hours, over all benchmark rows. `kept`: it is in the ledger no more, and stays as it
-    was recorded.
+    `vcpu_hours` are threads times hours, over all benchmark rows. `kept`: the ledger has it no more, or in another
+    month, and it stays as it was recorded. `charged`: its cost is in the line of compute; allocation says so.
     """
 
     workset_id: str
@@ -100,6 +101,11 @@ class Workset:
     per_sample: Mapping[str, Decimal] = field(default_factory=dict)
     results_bytes: int | None = None
     kept: bool = False
+    charged: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        return self.month is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,8 @@ class CustomerMonth:
     `lines` add up to the cost. `tagged` is AWS's cost as it is tagged, before compute was chosen from tags or ledger
     (`compute_source`); `excluded` are credits, refunds and the like, which are in no line. `absorbed` and `flagged`:
     ledger cost of failed worksets that is not charged, by setting. `costs_as_of` None: AWS was never asked, or did not
-    answer, so the cost is not known, whatever the lines say.
+    answer, so the cost is not known, whatever the lines say. `payer` is the account whose bill the cost is on: its own,
+    or the one that pays for it.
     """
 
     customer_id: str
@@ -156,6 +163,7 @@ class CustomerMonth:
     name: str = ""
     display_name: str = ""
     account: str = "default"
+    payer: str = "default"
     cost_center: str | None = None
     currency: str = "USD"
     lines: tuple[Line, ...] = ()
@@ -193,12 +201,15 @@ class CustomerMonth:
 
 @dataclass(frozen=True, slots=True)
 class AccountMonth:
-    """What an account cost in a month beside its customers.
+    """What an account that pays cost in a month beside its customers.
 
     `lines` are what nobody is charged for: untagged, tagged with a value that is no customer's (`mistagged`, by
-    value), shared and not split, and what rounding leaves over. Together with the lines of all its customers they are
-    the account's cost, to the cent. `totals` is that cost by service, exact. `asked_at` is when Cost Explorer was last
-    paid for it.
+    value, and `mistagged_services`, by service), shared and not split, and what rounding leaves over. One is below zero
+    where the ledger counts more compute than AWS bills. Together with the lines of all customers that it pays for they
+    are the account's cost, to the cent. `totals` is that cost by service, exact; `excluded` is what is kept out of it,
+    by record type. `asked_at` is when Cost Explorer was last paid for it, and `pages` how many that were, for all
+    months that it was asked about together. `settled`: AWS has closed the bill and the ledger was read since, so
+    nothing of this month is read any more.
     """
 
     account: str
@@ -206,8 +217,10 @@ class AccountMonth:
     lines: tuple[Line, ...] = ()
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     mistagged: Mapping[str, Decimal] = field(default_factory=dict)
+    mistagged_services: Mapping[str, Decimal] = field(default_factory=dict)
     excluded: Mapping[str, Decimal] = field(default_factory=dict)
     estimated: bool = True
+    settled: bool = False
     asked_at: AwareDatetime | None = None
     pages: int = 0
     currency: str = "USD"
@@ -216,3 +229,11 @@ class AccountMonth:
     @property
     def unallocated(self) -> Decimal:
         return sum((line.amount for line in self.lines), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMonth:
+    """All that is stored of a month: customers by id, accounts by name. A Failure stands for what cannot be read."""
+
+    customers: Mapping[str, CustomerMonth | Failure] = field(default_factory=dict)
+    accounts: Mapping[str, AccountMonth | Failure] = field(default_factory=dict)

@@ -1,13 +1,13 @@
 """The IAM policy that the tool needs, from what the kinds, the store and the readers of usage declare.
 
-Statements of their own: what a plan needs, what an apply needs on top, what is read of usage and cost, what `init
+Statements of their own: what a plan needs, what an apply needs on top, what `collect` reads and writes, what `init
 --aws` needs once, and what accounts with a `role_arn` need.
 """
 
 import json
 
 from controller.kinds import KINDS
-from controller.store import lease, statuses, tables
+from controller.store import lease, statuses, tables, usage_months
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
 from controller.usage.storage_metrics import StorageReader
@@ -15,7 +15,7 @@ from controller.usage.worksets import WorksetReader
 
 READERS = (CostReader, ForecastReader, SpendReader, StorageReader, WorksetReader)
 
-READING = ("Get", "List", "Describe", "View", "Query", "BatchGet")
+READING = ("Get", "List", "Describe", "View", "Query", "Scan", "BatchGet")
 """How the actions begin that change nothing."""
 
 
@@ -23,18 +23,24 @@ def iam_policy() -> str:
     """The policy as JSON. Resources are open: narrow them to your buckets, tables and topic."""
     used = {action for kind in KINDS for action in kind.permissions} | statuses.PERMISSIONS | lease.PERMISSIONS
     used |= {"sts:GetCallerIdentity"}
-    reading = {action for action in used if action.partition(":")[2].startswith(READING)}
+    collecting = {action for reader in READERS for action in reader.permissions}
+    collecting |= usage_months.PERMISSIONS | lease.PERMISSIONS | {"sts:GetCallerIdentity"}
     policy = {
         "Version": "2012-10-17",
         "Statement": [
-            _statement("PlanReadsOnly", reading),
-            _statement("ApplyWrites", used - reading),
-            _statement("CollectReads", {action for reader in READERS for action in reader.permissions}),
+            _statement("PlanReadsOnly", _reading(used)),
+            _statement("ApplyWrites", used - _reading(used)),
+            _statement("CollectReads", _reading(collecting)),
+            _statement("CollectWrites", collecting - _reading(collecting)),
             _statement("InitMakesTables", set(tables.PERMISSIONS)),
             _statement("AssumeRolesOfOtherAccounts", {"sts:AssumeRole"}),
         ],
     }
     return json.dumps(policy, indent=2) + "\n"
+
+
+def _reading(actions: set[str]) -> set[str]:
+    return {action for action in actions if action.partition(":")[2].startswith(READING)}
 
 
 def _statement(sid: str, actions: set[str]) -> dict[str, object]:

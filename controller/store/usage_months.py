@@ -1,0 +1,243 @@
+"""What was collected: one item for each customer and month, and one for each account and month, in the billing table.
+
+All of a month are one Query. The whole value is one JSON attribute; beside it stand the few that a person looks for in
+the console. Writes carry no condition: only `collect` writes here, and it holds a lease.
+"""
+
+import gzip
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from controller.aws.clients import Aws
+from controller.domain.customer import ACCOUNT_PREFIX
+from controller.domain.month import Month
+from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth, FleetMonth
+from controller.errors import Failure, PermanentFailure, TransientFailure
+
+PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"})
+
+RECORD = "usage/"
+"""How `record` begins; the month follows."""
+COMPRESS_FROM = 2_000
+"""Bytes of JSON from which it is compressed: DynamoDB is paid by the KB, and answers a Query 1 MB at a time."""
+MOST = 400_000
+"""Bytes that a value may have in its item: DynamoDB takes items of up to 400 KB."""
+READS, WRITES = 100, 25
+"""Items in one call, the most that DynamoDB takes."""
+TRIES = 8
+"""How often what DynamoDB leaves undone of a call is asked for again."""
+
+Value = CustomerMonth | AccountMonth
+Item = dict[str, Any]
+K = TypeVar("K")
+
+_CUSTOMER = TypeAdapter(CustomerMonth)
+_ACCOUNT = TypeAdapter(AccountMonth)
+
+
+class UsageMonths:
+    """The collected months of one controller's customers and accounts. Reads are consistent."""
+
+    def __init__(
+        self, aws: Aws, table: str, controller_id: str = "default", sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._aws, self._table, self._controller_id, self._sleep = aws, table, controller_id, sleep
+
+    def load(self, month: Month) -> FleetMonth:
+        """All of a month that this controller collected; a Failure stands for an item that cannot be used.
+
+        Raises PermanentFailure where the table is missing.
+        """
+        values = {item["owner"]["S"]: self._value(item) for item in self._query(month)}
+        prefix = self.account_id("")
+        return FleetMonth(
+            customers=_customers({id_: one for id_, one in values.items() if not id_.startswith(ACCOUNT_PREFIX)}),
+            accounts=_accounts(
+                {id_.removeprefix(prefix): one for id_, one in values.items() if id_.startswith(prefix)}
+            ),
+        )
+
+    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth | Failure]:
+        """These customers in a month, whoever collected it; one of whom nothing is stored is not in it."""
+        return _customers(self._fetch({id_: _key(id_, str(month)) for id_ in customer_ids}))
+
+    def history(self, customer_id: str, months: Iterable[Month]) -> Mapping[Month, CustomerMonth | Failure]:
+        """These months of a customer; one of which nothing is stored is not in it."""
+        return _customers(self._fetch({month: _key(customer_id, str(month)) for month in months}))
+
+    def account_history(
+        self, accounts: Collection[str], months: Collection[Month]
+    ) -> Mapping[tuple[str, Month], AccountMonth | Failure]:
+        """These months of these accounts, by account name and month."""
+        wanted = {(name, month): _key(self.account_id(name), str(month)) for name in accounts for month in months}
+        return _accounts(self._fetch(wanted))
+
+    def save(self, values: Iterable[Value]) -> Mapping[str, Failure]:
+        """Writes the values over what is there. The failures by `owner` in the table; what failed is as it was.
+
+        A value too large for an item is told before anything is written, and the others are written.
+        """
+        failures: dict[str, Failure] = {}
+        items: dict[str, Item] = {}
+        for value in values:
+            item = self._item(value)
+            body = next(iter(item["usage"].values()))
+            if len(body) > MOST:
+                failures[self._owner(value)] = self._too_large(value, len(body))
+            else:
+                items[f"{item['record']['S']} {item['owner']['S']}"] = item
+        chunks = _in_chunks(list(items.values()), WRITES)
+        for chunk, done in zip(chunks, self._aws.each(self._write, chunks), strict=True):
+            if isinstance(done, Failure):
+                failures |= {item["owner"]["S"]: done for item in chunk}
+        return failures
+
+    def account_id(self, name: str) -> str:
+        """The `owner` that an account's months stand under."""
+        return f"{ACCOUNT_PREFIX}{self._controller_id}/{name}"
+
+    # Reading
+
+    def _query(self, month: Month) -> Iterator[Item]:
+        more: dict[str, Any] = {}
+        while True:
+            page = self._call(
+                "query",
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="#record = :record",
+                FilterExpression="#controller = :controller OR attribute_not_exists(#controller)",
+                ExpressionAttributeNames={"#record": "record", "#controller": "controller_id"},
+                ExpressionAttributeValues={
+                    ":record": {"S": f"{RECORD}{month}"},
+                    ":controller": {"S": self._controller_id},
+                },
+                **more,
+            )
+            yield from page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _fetch(self, keys: Mapping[K, Item]) -> dict[K, Value | Failure]:
+        """The values under these keys. Raises Failure where they cannot be read."""
+        chunks = _in_chunks(list(keys.values()), READS)
+        found: dict[tuple[str, str], Value | Failure] = {}
+        for items in self._aws.each(self._read, chunks):
+            if isinstance(items, Failure):
+                raise items
+            found |= {(item["record"]["S"], item["owner"]["S"]): self._value(item) for item in items}
+        places = {name: (key["record"]["S"], key["owner"]["S"]) for name, key in keys.items()}
+        return {name: found[place] for name, place in places.items() if place in found}
+
+    def _read(self, keys: Sequence[Item]) -> list[Item]:
+        found: list[Item] = []
+        asked: dict[str, Any] = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
+        for attempt in range(TRIES):
+            answer = self._call("batch_get_item", RequestItems=asked)
+            found += answer["Responses"].get(self._table, [])
+            asked = answer.get("UnprocessedKeys") or {}
+            if not asked:
+                return found
+            self._wait(attempt)
+        raise self._busy("read")
+
+    def _value(self, item: Item) -> Value | Failure:
+        owner, month = item["owner"]["S"], item["record"]["S"].removeprefix(RECORD)
+        if Decimal(item.get("format", {}).get("N", "0")) > FORMAT:
+            return PermanentFailure(
+                f"what is stored of {owner} in {month} was written by a newer version of this tool",
+                code="NewerUsage",
+                resource=self._table,
+                advice="Update before you run it on this table again.",
+            )
+        adapter: TypeAdapter[Any] = _ACCOUNT if owner.startswith(ACCOUNT_PREFIX) else _CUSTOMER
+        try:
+            value: Value = adapter.validate_json(_document(item))
+        except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
+            return self._foreign(owner, month, str(error).splitlines()[0])
+        if (self._owner(value), value.month) != (owner, month):
+            return self._foreign(owner, month, f"it is about {self._owner(value)} in {value.month}")
+        return value
+
+    def _foreign(self, owner: str, month: str, what: str) -> PermanentFailure:
+        return PermanentFailure(
+            f"what is stored of {owner} in {month}, in the table {self._table}, is not what this tool wrote: {what}",
+            code="ForeignUsage",
+            resource=self._table,
+            advice="It is left as it is. Restore the item from point-in-time recovery; or delete it, and have it"
+            f" collected again with: reconcile collect --month {month} --fresh",
+        )
+
+    # Writing
+
+    def _write(self, items: Sequence[Item]) -> None:
+        asked: dict[str, Any] = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
+        for attempt in range(TRIES):
+            asked = self._call("batch_write_item", RequestItems=asked).get("UnprocessedItems") or {}
+            if not asked:
+                return
+            self._wait(attempt)
+        raise self._busy("write")
+
+    def _item(self, value: Value) -> Item:
+        adapter: TypeAdapter[Any] = _ACCOUNT if isinstance(value, AccountMonth) else _CUSTOMER
+        document = adapter.dump_json(value)
+        body = {"B": gzip.compress(document, mtime=0)} if len(document) >= COMPRESS_FROM else {"S": document.decode()}
+        cost = value.unallocated if isinstance(value, AccountMonth) else value.total
+        return {
+            **_key(self._owner(value), value.month),
+            "format": {"N": str(FORMAT)},
+            "controller_id": {"S": self._controller_id},
+            "cost": {"S": "unknown" if cost is None else f"{cost} {value.currency}"},
+            "usage": body,
+        }
+
+    def _owner(self, value: Value) -> str:
+        return self.account_id(value.account) if isinstance(value, AccountMonth) else value.customer_id
+
+    def _too_large(self, value: Value, size: int) -> PermanentFailure:
+        return PermanentFailure(
+            f"{self._owner(value)} in {value.month} takes {size:,} bytes compressed; an item of DynamoDB holds 400 KB:"
+            " it was not stored, and what was stored before stays",
+            code="UsageTooLarge",
+            resource=self._table,
+            advice="Split the customer in two: the worksets of a month are the most of it.",
+        )
+
+    # Both
+
+    def _wait(self, attempt: int) -> None:
+        self._sleep(min(0.1 * 2**attempt, 5.0))
+
+    def _busy(self, verb: str) -> TransientFailure:
+        return TransientFailure(f"DynamoDB did not {verb} all items in {TRIES} tries", resource=self._table)
+
+    def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        return self._aws.call("dynamodb", operation, about=self._table, **parameters)
+
+
+def _key(owner: str, month: str) -> Item:
+    return {"record": {"S": f"{RECORD}{month}"}, "owner": {"S": owner}}
+
+
+def _document(item: Item) -> bytes:
+    body = item["usage"]
+    return gzip.decompress(body["B"]) if "B" in body else body["S"].encode()
+
+
+def _customers(values: Mapping[K, Value | Failure]) -> dict[K, CustomerMonth | Failure]:
+    return {key: one for key, one in values.items() if not isinstance(one, AccountMonth)}
+
+
+def _accounts(values: Mapping[K, Value | Failure]) -> dict[K, AccountMonth | Failure]:
+    return {key: one for key, one in values.items() if not isinstance(one, CustomerMonth)}
+
+
+def _in_chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
