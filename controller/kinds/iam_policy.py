@@ -7,7 +7,7 @@ with a `role_arn` need.
 import json
 
 from controller.kinds import KINDS
-from controller.store import lease, statuses, tables
+from controller.store import gates, lease, pauses, statuses, tables
 
 READING = ("Get", "List", "Describe", "View", "Query", "BatchGet")
 """How the actions begin that change nothing."""
@@ -16,6 +16,7 @@ READING = ("Get", "List", "Describe", "View", "Query", "BatchGet")
 def iam_policy() -> str:
     """The policy as JSON. Resources are open: narrow them to your buckets, tables and topic."""
     used = {action for kind in KINDS for action in kind.permissions} | statuses.PERMISSIONS | lease.PERMISSIONS
+    used |= gates.PERMISSIONS | pauses.PERMISSIONS
     used |= {"sts:GetCallerIdentity"}
     reading = {action for action in used if action.partition(":")[2].startswith(READING)}
     policy = {
