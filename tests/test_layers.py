@@ -19,6 +19,7 @@ FLOORS = {
     "claims": 3,
     "manifests": 2,
     "kinds": 2,
+    "usage": 2,
     "store": 2,
     "aws": 2,
     "sandbox": 2,
