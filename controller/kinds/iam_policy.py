@@ -1,13 +1,14 @@
 """The IAM policy that the tool needs, from what the kinds, the store and the readers of usage declare.
 
-Statements of their own: what a plan needs, what an apply needs on top, what is read of usage and cost, what `init
---aws` needs once, and what accounts with a `role_arn` need.
+Statements of their own: what a plan needs, what an apply needs on top, what is read of usage and cost, what
+`listen` needs for its queue, what `init --aws` needs once, and what accounts with a `role_arn` need.
 """
 
 import json
 
 from controller.kinds import KINDS
 from controller.store import gates, lease, pauses, statuses, tables
+from controller.usage.alert_queue import AlertQueue
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
 from controller.usage.storage_metrics import StorageReader
@@ -31,6 +32,7 @@ def iam_policy() -> str:
             _statement("PlanReadsOnly", reading),
             _statement("ApplyWrites", used - reading),
             _statement("CollectReads", {action for reader in READERS for action in reader.permissions}),
+            _statement("ListenToAlerts", set(AlertQueue.permissions)),
             _statement("InitMakesTables", set(tables.PERMISSIONS)),
             _statement("AssumeRolesOfOtherAccounts", {"sts:AssumeRole"}),
         ],

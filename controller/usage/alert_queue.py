@@ -11,13 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from controller.aws.clients import Aws
 from controller.domain.gate import Notice
-
-PERMISSIONS = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage"})
 
 BATCH = 10
 """Messages in one receive or delete, the most that SQS takes."""
@@ -56,6 +54,8 @@ class Refusal:
 
 class AlertQueue:
     """One SQS queue, by its URL. Its region is the one in the URL."""
+
+    permissions: ClassVar[frozenset[str]] = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage"})
 
     def __init__(self, aws: Aws, url: str) -> None:
         self._aws, self._url = aws, url
