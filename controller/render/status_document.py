@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
+from controller.domain.money import percent_of
 from controller.domain.status import Status
 from controller.render.json_text import json_text
 from controller.render.phrases import iso
@@ -56,9 +56,9 @@ def to_json(statuses: Iterable[Status]) -> str:
 
 def to_yaml(statuses: Iterable[Status]) -> str:
     """One YAML document for each status, sorted by id."""
-    import yaml
+    from controller.render.yaml_text import yaml_text
 
-    return yaml.safe_dump_all([to_document(one) for one in _ordered(statuses)], sort_keys=True, explicit_start=True)
+    return yaml_text(to_document(one) for one in _ordered(statuses))
 
 
 def files(statuses: Iterable[Status]) -> dict[str, str]:
@@ -82,11 +82,11 @@ class Spending:
 
     @property
     def used(self) -> str | None:
-        """Percent of the limit with one decimal, rounded down: 99.96 is not yet 100."""
-        if self.actual is None or not self.limit:
+        """Percent of the limit with one decimal."""
+        if self.actual is None or self.limit is None:
             return None
-        tenths = int(Fraction(self.actual) * 1000 / Fraction(self.limit))
-        return f"{Decimal(tenths) / 10:.1f}"
+        share = percent_of(self.actual, self.limit)
+        return None if share is None else str(share)
 
 
 def spending(status: Status) -> Spending:

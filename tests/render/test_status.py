@@ -34,7 +34,7 @@ def test_no_status_at_all_is_said() -> None:
         ("100", "99.96", "99.9"),
         ("100", "99.9999999999999999999999999999999999", "99.9"),
         ("100", "100", "100.0"),
-        ("500", "322.34", "64.4"),
+        ("500", "322.34", "64.5"),
         ("100", "0", "0.0"),
         ("100", "-1", "-1.0"),
         ("0", "5", None),
@@ -44,7 +44,7 @@ def test_no_status_at_all_is_said() -> None:
         ("100", "abc", None),
     ],
 )
-def test_the_used_share_is_rounded_down_and_unknown_where_a_figure_is(
+def test_the_used_share_never_reads_a_round_hundred_early_and_is_unknown_where_a_figure_is(
     limit: str | None, actual: str | None, used: str | None
 ) -> None:
     values = {name: value for name, value in (("limit", limit), ("actual", actual)) if value is not None}
