@@ -291,9 +291,9 @@ CASES: Sequence[Case] = (
         until=datetime(2027, 1, 1, tzinfo=UTC),
     ),
     # Numbers that are too old
-    Case("open", "40 %, 40 hours old", facts(200, age=40), None, "open", "StaleNumbers", "fail-open is the default"),
+    Case("none", "40 %, 40 hours old", facts(200, age=40), None, "open", "StaleNumbers", "fail-open is the default"),
     Case(
-        "open",
+        "none",
         "40 %, 40 hours old, fail-closed",
         facts(200, age=40),
         None,
@@ -315,7 +315,7 @@ CASES: Sequence[Case] = (
     Case("none", "never a number", facts(None), None, "open", "StaleNumbers", "as if too old"),
     Case("none", "never a number, fail-closed", facts(None), None, "held", "StaleNumbers", "as if too old", CLOSED),
     Case(
-        "open",
+        "none",
         "102 %, 40 hours old",
         facts(510, age=40),
         None,
