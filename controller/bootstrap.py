@@ -15,7 +15,7 @@ from controller.domain.month import Month
 from controller.domain.safety import EMPTY
 from controller.domain.settings import AccountSettings, Settings
 from controller.domain.usage import CustomerMonth
-from controller.errors import AccountFailure, InvalidInput
+from controller.errors import AccountFailure, Failure, InvalidInput
 from controller.fleet import Fleet, Options, Site
 from controller.gatekeeper import Gatekeeper
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
@@ -144,7 +144,7 @@ def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:
 class _NoMonths:
     """Nothing collects yet."""
 
-    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth]:
+    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth | Failure]:
         return {}
 
 

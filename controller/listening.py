@@ -28,7 +28,7 @@ class Spends(Protocol):
 class Months(Protocol):
     """What was collected."""
 
-    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth]:
+    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth | Failure]:
         """What is stored of these customers and this month; one of whom nothing is stored is not in it."""
         ...
 
@@ -67,7 +67,8 @@ class Listener:
         spends = self._spends_of(customers)
         months = {}
         for customer in customers:
-            known = stored.get(customer.customer_id) or CustomerMonth(customer.customer_id, str(month))
+            found = stored.get(customer.customer_id)
+            known = found if isinstance(found, CustomerMonth) else CustomerMonth(customer.customer_id, str(month))
             spend = spends.get(customer.customer_id)
             months[customer.customer_id] = replace(known, spend=spend) if isinstance(spend, Spend) else known
         return months

@@ -37,9 +37,9 @@ class Budgets:
 
 @dataclass
 class Collected:
-    months: dict[str, CustomerMonth] = field(default_factory=dict)
+    months: dict[str, CustomerMonth | Failure] = field(default_factory=dict)
 
-    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth]:
+    def get(self, customer_ids: Collection[str], month: Month) -> Mapping[str, CustomerMonth | Failure]:
         return {one: self.months[one] for one in customer_ids if one in self.months}
 
 
@@ -126,6 +126,14 @@ def test_without_a_newer_number_the_alert_holds(found: dict[str, Any], why: str)
 
     assert (room.gate().state, room.gate().reason) == ("held", "AlertReceived"), why
     assert room.gate().counted == Decimal(200 if "older" in why else 300)
+
+
+def test_what_was_collected_and_cannot_be_read_leaves_the_budget() -> None:
+    room = Room(Budgets({"acme": spend(512)}), collected=Collected({"acme": PermanentFailure("not ours")}))
+
+    room.hear(alert())
+
+    assert room.gate().reason == "BudgetExceeded"
 
 
 def test_the_order_and_the_repetition_of_alerts_mean_nothing() -> None:
