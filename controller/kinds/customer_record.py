@@ -75,12 +75,8 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         names = sorted(target.name for target in targets)
         batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
         observed: dict[str, Observation[CustomerRecord]] = {}
-        for batch, answer in zip(batches, self._aws.each(self._read, batches), strict=True):
-            for name in batch:
-                if isinstance(answer, Failure):
-                    observed[name] = Unreadable(answer)
-                else:
-                    observed[name] = _observation(answer.get(name))
+        for batch, seen in zip(batches, self._aws.each(self._look, batches), strict=True):
+            observed |= dict.fromkeys(batch, Unreadable(seen)) if isinstance(seen, Failure) else seen
         return observed
 
     def put(self, name: str, desired: CustomerRecord, observed: CustomerRecord | None) -> None:
@@ -96,6 +92,10 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
 
     def source(self, owner: Customer, name: str, path: Path) -> str:
         return SOURCES.get(path[0], "")
+
+    def _look(self, names: Collection[str]) -> dict[str, Observation[CustomerRecord]]:
+        items = self._read(names)
+        return {name: _observation(items.get(name)) for name in names}
 
     def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
         return read_items(self._aws, self._table, "customer_id", names)
