@@ -13,7 +13,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from controller.sandbox.local_aws import Sandbox
-from controller.sandbox.seed_costs import ACME, BETA, COMPUTE, COSTS, EPSILON, GAMMA
+from controller.sandbox.seed_costs import ACME, BETA, COMPUTE, COSTS, EPSILON, GAMMA, RUSH
 
 TABLE = "daylily-worksets"
 INDEXES = {
@@ -99,7 +99,10 @@ def _in_month(customer: str, month: datetime, amount: Decimal, now: datetime) ->
 
 
 def _today(now: datetime) -> Iterator[Item]:
-    """What runs and waits right now, with no more than an estimate of its cost."""
+    """What runs and waits right now, with no more than an estimate of its cost; and a large run of this month."""
+    first = now.replace(day=1, hour=0, minute=20, second=0, microsecond=0)
+    if first < now:
+        yield _completed(_id(BETA, "rush", first, 80), BETA, first, 15, RUSH / PRICE, RUSH, nested=False)
     running = ((ACME, 2, "21.40"), (ACME, 1, "18.00"), (BETA, 5, "36.75"), (EPSILON, 1, "9.20"))
     for number, (customer, hours, estimate) in zip(count(90), running, strict=False):
         started = now - timedelta(hours=hours)
