@@ -108,11 +108,15 @@ def test_a_record_of_a_gate_that_was_never_held_is_left_alone() -> None:
 def test_a_released_gate_clears_the_record() -> None:
     yard = Yard()
     yard.judge(limited(), acme=512)
+    raised = limited(budget=Budget(Decimal(2000), ALERTS))
+    yard.judge(raised, acme=512)
+    assert yard.gate().reason == "AwaitingSpend"
 
-    yard.judge(limited(budget=Budget(Decimal(2000), ALERTS)), acme=512)
+    yard.clock.advance(hours=8)
+    yard.judge(raised, acme=512)
 
     assert yard.records.said["acme"] == OPEN
-    assert [one.after for one in yard.gates.trail] == ["held", "open"]
+    assert [one.after for one in yard.gates.trail] == ["held", "held", "open"]
 
 
 @pytest.mark.parametrize("by_hand", [OPEN, Pause(True, "other words", "2026-11-22T06:00:00Z")])

@@ -197,7 +197,7 @@ def pause_of(gate: Gate) -> Pause:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of this month's spend. `is_new`: these facts brought a number, and it is no old or zeroed one."""
+    """What is known of this month's spend. `is_new`: these facts brought a number that was not known before."""
 
     spent: Decimal | None
     counted: Decimal | None
@@ -228,7 +228,8 @@ def _known(facts: Facts, previous: Gate | None) -> _Known:
     late = bool(before and before.as_of and as_of < before.as_of)
     if zeroed or late:
         return _kept(before, spent + facts.accrued)
-    return _Known(spent + facts.accrued, spent, as_of, is_new=True)
+    is_new = before is None or before.as_of is None or as_of > before.as_of
+    return _Known(spent + facts.accrued, spent, as_of, is_new)
 
 
 def _kept(before: Gate | None, at_least: Decimal) -> _Known:
@@ -270,10 +271,10 @@ def _by_numbers(facts: Facts, known: _Known, notice: Notice | None, previous: Ga
         return _Ruling("held", "AlertReceived", message, held_at)
     is_old = facts.now - (known.as_of or Month.of(facts.now).start) > timedelta(hours=policy.max_age_hours)
     if held_at is not None and not (is_old and known.as_of is None):
-        if is_old or not known.is_new:
-            return _Ruling("held", "AwaitingSpend", words.awaiting(held_at, known.as_of), held_at)
         for rung, what in _passed(_lowered(holding, policy.hysteresis_percent), facts, known, facts.limit):
             return _Ruling("held", "Hysteresis", words.still(what, rung.at_percent), held_at)
+        if is_old or not known.is_new:
+            return _Ruling("held", "AwaitingSpend", words.awaiting(held_at, known.as_of), held_at)
     if is_old:
         message = words.stale(known.as_of, policy.max_age_hours, policy.when_stale)
         holds = policy.when_stale == "hold"

@@ -183,6 +183,15 @@ CASES: Sequence[Case] = (
     ),
     Case(
         "held",
+        "limit raised to 2,000; no number since the one that held it",
+        facts(512, age=9, limit=2000),
+        WAS_HELD,
+        "held",
+        "AwaitingSpend",
+        "more may have been spent since; the next count decides",
+    ),
+    Case(
+        "held",
         "spend unknown, limit unchanged",
         facts(None),
         WAS_HELD,
