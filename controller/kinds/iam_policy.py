@@ -23,10 +23,10 @@ READING = ("Get", "List", "Describe", "View", "Query", "Scan", "BatchGet")
 def iam_policy() -> str:
     """The policy as JSON. Resources are open: narrow them to your buckets, tables and topic."""
     used = {action for kind in KINDS for action in kind.permissions} | statuses.PERMISSIONS | lease.PERMISSIONS
-    used |= gates.PERMISSIONS | pauses.PERMISSIONS
     used |= {"sts:GetCallerIdentity"}
     collecting = {action for reader in READERS for action in reader.permissions}
-    collecting |= usage_months.PERMISSIONS | lease.PERMISSIONS | {"sts:GetCallerIdentity"}
+    collecting |= usage_months.PERMISSIONS | gates.PERMISSIONS | pauses.PERMISSIONS | lease.PERMISSIONS
+    collecting |= {"sts:GetCallerIdentity"}
     policy = {
         "Version": "2012-10-17",
         "Statement": [
