@@ -4,7 +4,7 @@ January 2024 of cust_abc123 is that of the design document: 15 worksets complete
 2 failed, 1 waiting. After that six months up to today, in which the ledger knows of most of the cost of compute.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -45,9 +45,14 @@ RULES = (("bwa_mem2_sort", 96, Decimal("0.6")), ("deepvariant", 16, Decimal("0.3
 
 def seed_worksets(sandbox: Sandbox) -> None:
     """Make the table and fill it."""
+    make_ledger(sandbox, worksets(sandbox.now()))
+
+
+def make_ledger(sandbox: Sandbox, items: Iterable[Item]) -> None:
+    """The table with its indexes, and these items in it."""
     dynamodb = sandbox.client("dynamodb")
     dynamodb.create_table(**_definition())
-    puts = [{"PutRequest": {"Item": _typed(item)}} for item in worksets(sandbox.now())]
+    puts = [{"PutRequest": {"Item": _typed(item)}} for item in items]
     for start in range(0, len(puts), 25):
         dynamodb.batch_write_item(RequestItems={TABLE: puts[start : start + 25]})
 
