@@ -5,7 +5,7 @@ Who collects usage and who listens to alerts both call `Gatekeeper.judge`; what 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -39,8 +39,8 @@ class GateStore(Protocol):
         """One gate; None where it was never decided."""
         ...
 
-    def save(self, gate: Gate, previous: Gate | None, entry: Turn | None) -> None:
-        """Writes over the previous one. Raises TransientFailure when another run wrote in between."""
+    def save_all(self, steps: Sequence[tuple[Gate, Gate | None, Turn | None]]) -> Mapping[str, Failure]:
+        """Writes gates over the previous ones, each with its entry of the trail; the failures by customer id."""
         ...
 
 
@@ -102,40 +102,51 @@ class Gatekeeper:
         before = self._before(customers)
         said = self._records.read([one.customer_id for one in customers if not one.suspend])
 
-        def judged(customer: Customer) -> Verdict:
-            facts = facts_from(
-                customer, months.get(customer.customer_id), now, (notices or {}).get(customer.customer_id)
+        decided = {
+            one.customer_id: self._decide(
+                one,
+                facts_from(one, months.get(one.customer_id), now, (notices or {}).get(one.customer_id)),
+                before.get(one.customer_id),
             )
-            try:
-                return self._judge(customer, facts, before.get(customer.customer_id), said.get(customer.customer_id))
-            except Failure as failure:
-                return Verdict(customer.customer_id, None, failure=failure)
-            except Exception as error:  # noqa: BLE001 - a bug with one customer must not stop the others
-                return Verdict(customer.customer_id, None, failure=unexpected(error, customer.customer_id))
+            for one in customers
+        }
+        changed = [verdict for verdict in decided.values() if verdict.saved and verdict.gate]
+        unsaved = self._gates.save_all(
+            [(one.gate, one.before, turn(one.before, one.gate, self._who, now)) for one in changed if one.gate]
+        )
+        decided |= {id_: Verdict(id_, None, failure=failure) for id_, failure in unsaved.items()}
+
+        def recorded(customer: Customer) -> Verdict:
+            return self._recorded(customer, decided[customer.customer_id], said.get(customer.customer_id))
 
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="gate") as pool:
-            return tuple(pool.map(judged, customers))
+            return tuple(pool.map(recorded, customers))
 
     def _before(self, customers: Sequence[Customer]) -> Mapping[str, Gate | Failure | None]:
         if len(customers) > FEW:
             return self._gates.load()
         return {one.customer_id: self._gates.get(one.customer_id) for one in customers}
 
-    def _judge(
-        self, customer: Customer, facts: Facts, before: Gate | Failure | None, said: Pause | Failure | None
-    ) -> Verdict:
-        """The gate first, then the record: a run that ends in between leaves a record that the next one puts right."""
+    def _decide(self, customer: Customer, facts: Facts, before: Gate | Failure | None) -> Verdict:
+        """The gate, not stored yet: `saved` says that it is to be."""
         if isinstance(before, Failure):
-            raise before
-        gate = decide(customer.customer_id, facts, before, self._policy)
-        changed = gate != before
-        if changed:
-            self._gates.save(gate, before, turn(before, gate, self._who, facts.now))
+            return Verdict(customer.customer_id, None, failure=before)
         try:
-            step = "suspended" if customer.suspend else self._record(gate, said)
+            gate = decide(customer.customer_id, facts, before, self._policy)
+        except Exception as error:  # noqa: BLE001 - a bug with one customer must not stop the others
+            return Verdict(customer.customer_id, None, failure=unexpected(error, customer.customer_id))
+        return Verdict(customer.customer_id, gate, before, saved=gate != before)
+
+    def _recorded(self, customer: Customer, verdict: Verdict, said: Pause | Failure | None) -> Verdict:
+        """The record follows the gate: a run that ends in between leaves one that the next run puts right."""
+        if verdict.gate is None:
+            return verdict
+        try:
+            return replace(verdict, record="suspended" if customer.suspend else self._record(verdict.gate, said))
         except Failure as failure:
-            return Verdict(customer.customer_id, gate, before, changed, failure=failure)
-        return Verdict(customer.customer_id, gate, before, changed, step)
+            return replace(verdict, failure=failure)
+        except Exception as error:  # noqa: BLE001 - as above
+            return replace(verdict, failure=unexpected(error, customer.customer_id))
 
     def _record(self, gate: Gate, said: Pause | Failure | None) -> RecordStep:
         if isinstance(said, Failure):

@@ -1,6 +1,6 @@
 """Fakes with state: an AWS of dictionaries, kinds that live in it, and a store. No boto3, no network."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -180,7 +180,16 @@ class MemoryGates:
     def get(self, customer_id: str) -> Gate | Failure | None:
         return self.gates.get(customer_id)
 
-    def save(self, gate: Gate, previous: Gate | None, entry: Turn | None) -> None:
+    def save_all(self, steps: Sequence[tuple[Gate, Gate | None, Turn | None]]) -> Mapping[str, Failure]:
+        failures: dict[str, Failure] = {}
+        for step in steps:
+            try:
+                self._save(*step)
+            except Failure as failure:
+                failures[step[0].customer_id] = failure
+        return failures
+
+    def _save(self, gate: Gate, previous: Gate | None, entry: Turn | None) -> None:
         if failure := self.failing.get(gate.customer_id):
             raise failure
         stored = self.gates.get(gate.customer_id)

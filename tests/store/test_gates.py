@@ -70,6 +70,28 @@ def test_a_gate_that_was_never_decided_is_none(gates: Gates) -> None:
     assert gates.load() == {}
 
 
+def test_many_gates_are_written_in_few_calls_each_with_its_entry(gates: Gates, aws: Aws) -> None:
+    many = [replace(WAS_HELD, customer_id=f"c{number:03}") for number in range(100)]
+
+    assert gates.save_all([(gate, None, entry(None, gate)) for gate in many]) == {}
+
+    assert aws.calls["dynamodb:TransactWriteItems"] == 3
+    assert gates.load() == {gate.customer_id: gate for gate in many}
+    assert all(len(gates.history(gate.customer_id, 9)) == 1 for gate in many[:3])
+
+
+def test_a_gate_that_another_run_wrote_does_not_stop_those_beside_it(gates: Gates) -> None:
+    many = [replace(WAS_HELD, customer_id=f"c{number}") for number in range(5)]
+    gates.save(many[2], None, None)
+
+    failures = gates.save_all([(gate, None, entry(None, gate)) for gate in many])
+
+    assert set(failures) == {"c2"}
+    assert isinstance(failures["c2"], TransientFailure)
+    assert gates.load() == {gate.customer_id: gate for gate in many}
+    assert gates.history("c2", 9) == ()
+
+
 def test_hundreds_of_gates_are_read_in_pages(gates: Gates) -> None:
     for number in range(150):
         gates.save(replace(WAS_HELD, customer_id=f"c{number:03}", message="x" * 9_000), None, None)
