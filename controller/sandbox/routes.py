@@ -16,7 +16,10 @@ AccountOf = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One identified request. `service` is the boto3 client's name; `resource` is a bucket, budget, table or ARN."""
+    """One identified request. `service` is the boto3 client's name.
+
+    `resource` is a bucket, budget, table, queue or ARN.
+    """
 
     service: str
     operation: str
@@ -69,7 +72,8 @@ _READING = (
 )  # fmt: skip
 _CLIENT_NAMES = {"tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
 _RESOURCE_FIELDS = (
-    "BudgetName", "ResourceARN", "ResourceArn", "TableName", "TopicArn", "RoleArn", "Name", "TagKey",
+    "BudgetName", "ResourceARN", "ResourceArn", "TableName", "TopicArn", "RoleArn", "QueueUrl", "QueueName", "Name",
+    "TagKey",
 )  # fmt: skip
 _SCOPE = re.compile(r"Credential=([^/,]+)/\d{8}/([^/,]+)/([^/,]+)/aws4_request")
 

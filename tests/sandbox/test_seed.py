@@ -1,5 +1,6 @@
 """The seeded world is the one that the example manifests expect."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import BUCKETS, seed
-from tests.sandbox.world import ACCOUNT
+from controller.sandbox.seed_worksets import TABLE
+from tests.sandbox.world import ACCOUNT, budget
 
 
 @pytest.fixture
@@ -43,13 +45,69 @@ def costs(seeded: Sandbox, start: str, end: str) -> list[dict[str, Any]]:
     return results
 
 
+def by_customer(month: dict[str, Any]) -> dict[str, Decimal]:
+    return {
+        group["Keys"][0].partition("$")[2]: Decimal(group["Metrics"]["UnblendedCost"]["Amount"])
+        for group in month["Groups"]
+    }
+
+
 def test_the_last_closed_month_of_acme_is_the_design_documents(seeded: Sandbox) -> None:
     [february] = costs(seeded, "2026-02-01", "2026-03-01")
-    amounts = {
-        g["Keys"][0].partition("$")[2]: Decimal(g["Metrics"]["UnblendedCost"]["Amount"]) for g in february["Groups"]
-    }
+    amounts = by_customer(february)
     assert amounts["cust_abc123"] == Decimal("367.97")
     assert amounts.keys() == {"", "cust_abc123", "cust_beta01", "cust_gamma7"}
+
+
+def test_january_2024_is_the_design_documents_whatever_day_it_is(seeded: Sandbox) -> None:
+    [january] = costs(seeded, "2024-01-01", "2024-02-01")
+    assert by_customer(january) == {"cust_abc123": Decimal("367.97")}
+
+
+def worksets(seeded: Sandbox, customer: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = seeded.client("dynamodb").query(
+        TableName=TABLE,
+        IndexName="customer-id-state-index",
+        KeyConditionExpression="customer_id = :customer",
+        ExpressionAttributeValues={":customer": {"S": customer}},
+    )["Items"]
+    return found
+
+
+def test_acmes_worksets_of_january_2024_are_the_design_documents(seeded: Sandbox) -> None:
+    acme = [item for item in worksets(seeded, "cust_abc123") if item["workset_id"]["S"].startswith("ws-")]
+    states = Counter(item["state"]["S"] for item in acme)
+    assert states == {"complete": 15, "failed": 2, "ready": 1}
+    first = next(item for item in acme if item["workset_id"]["S"] == "ws-001")
+    assert first["total_compute_cost_usd"] == {"N": "18.50"}
+
+
+def test_worksets_run_today_and_none_completes_in_the_future(seeded: Sandbox) -> None:
+    now = seeded.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    everything = [
+        item for customer in ("cust_abc123", "cust_beta01", "cust_gamma7") for item in worksets(seeded, customer)
+    ]
+    assert {item["customer_id"]["S"] for item in everything if item["state"]["S"] == "in_progress"} == {
+        "cust_abc123",
+        "cust_beta01",
+    }
+    entries = [entry["M"]["timestamp"]["S"] for item in everything for entry in item["state_history"]["L"]]
+    assert max(entries) <= now
+
+
+def test_spend_of_a_budget_is_what_the_bill_says(seeded: Sandbox) -> None:
+    budgets = seeded.client("budgets", "us-east-1")
+    for customer in ("cust_abc123", "cust_beta01", "cust_delta3"):
+        filters = {"TagKeyValue": [f"user:daylily:customer_id${customer}"]}
+        budgets.create_budget(AccountId=ACCOUNT, Budget=budget(customer, CostFilters=filters))
+    seeded.budgets.refresh()
+    spent = {
+        one["BudgetName"]: Decimal(one["CalculatedSpend"]["ActualSpend"]["Amount"])
+        for one in budgets.describe_budgets(AccountId=ACCOUNT)["Budgets"]
+    }
+    [march] = costs(seeded, "2026-03-01", "2026-04-01")
+    billed = by_customer(march)
+    assert spent == {name: billed.get(name, 0) for name in ("cust_abc123", "cust_beta01", "cust_delta3")}
 
 
 def test_there_are_six_months_and_the_current_one_ends_today(seeded: Sandbox) -> None:
