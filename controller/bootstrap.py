@@ -4,15 +4,19 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from controller.aws.clients import Aws, Role
+from controller.domain.collected import StoredGates, StoredMonth, StoredUsage
 from controller.domain.customer import Account, Origin
+from controller.domain.gate import Gate
+from controller.domain.month import Month
 from controller.domain.safety import EMPTY
 from controller.domain.settings import AccountSettings, Settings
-from controller.errors import AccountFailure, InvalidInput
+from controller.domain.usage import CustomerMonth
+from controller.errors import AccountFailure, Failure, InvalidInput
 from controller.fleet import Fleet, Options, Site
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
@@ -45,6 +49,39 @@ class House:
     clock: Clock
     doors: tuple[Aws, ...]
     """The doors to AWS, one for each set of credentials; they count their calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything that a command works with that only tells what is stored."""
+
+    statuses: Statuses
+    usage: StoredUsage
+    gates: StoredGates
+    clock: Clock
+
+
+def books(settings: Settings) -> Books:
+    """What is stored for these settings. Asks AWS nothing yet."""
+    statuses = Statuses(home_door(settings), settings.tables.billing)
+    return Books(statuses, _NoUsage(), _NoGates(), utc_now)
+
+
+class _NoUsage:
+    """Nothing collects yet."""
+
+    def load(self, month: Month) -> StoredMonth:
+        return StoredMonth()
+
+    def history(self, customer_id: str, months: Sequence[Month]) -> Mapping[Month, CustomerMonth | Failure]:
+        return {}
+
+
+class _NoGates:
+    """Nothing decides yet."""
+
+    def load(self) -> Mapping[str, Gate | Failure]:
+        return {}
 
 
 def build(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import floor
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -44,7 +46,11 @@ def split(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:
 
 
 def percent_of(part: Decimal, whole: Decimal) -> Decimal | None:
-    """With one decimal, rounded down so that 99.96 is never told as 100; None of nothing."""
+    """With one decimal, half up, but never up to a round hundred: 64.468 is 64.5, 99.96 is 99.9. None of nothing."""
     if whole <= 0:
         return None
-    return (part * 1000 / whole).to_integral_value(ROUND_FLOOR) / 10
+    exact = Fraction(part) * 1000 / Fraction(whole)
+    tenths = floor(exact + Fraction(1, 2))
+    if tenths > exact and tenths % 1000 == 0:
+        tenths -= 1
+    return Decimal(tenths).scaleb(-1)

@@ -14,7 +14,6 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from controller.domain.money import ZERO
-from controller.errors import Failure
 
 FORMAT = 1
 
@@ -229,11 +228,3 @@ class AccountMonth:
     @property
     def unallocated(self) -> Decimal:
         return sum((line.amount for line in self.lines), ZERO)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetMonth:
-    """All that is stored of a month: customers by id, accounts by name. A Failure stands for what cannot be read."""
-
-    customers: Mapping[str, CustomerMonth | Failure] = field(default_factory=dict)
-    accounts: Mapping[str, AccountMonth | Failure] = field(default_factory=dict)

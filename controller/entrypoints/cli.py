@@ -33,6 +33,16 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
 
+def _parsed(context: click.Context, option: click.Parameter, text: str | None) -> Any:
+    """The month that the text says, None where there is no text."""
+    from controller.domain.month import Month
+
+    try:
+        return None if text is None else Month.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, option) from error
+
+
 def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -66,6 +76,13 @@ _allow = click.option(
 _take_over = click.option("--take-over", is_flag=True, help="Make customers of other controller_ids this one's.")
 _verbose = click.option("-v", "--verbose", is_flag=True, help="Nothing cut short, and the AWS calls that were made.")
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress.")
+_month = click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM", help="A month in UTC, e.g. 2024-01.  [default: the running one]"
+)
+_form = click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml", "csv", "markdown"]), default="table",
+    show_default=True,
+)  # fmt: skip
 _inputs = _options(
     _files,
     _settings,
@@ -152,6 +169,59 @@ def status(**options: Any) -> int:
     from controller.entrypoints import showing
 
     return showing.status(**options)
+
+
+@cli.command()
+@click.argument("customer")
+@_month
+@_settings
+@_form
+def usage(**options: Any) -> int:
+    """What a customer used and what it cost in a month, by service and by workset."""
+    from controller.entrypoints import using
+
+    return using.usage(**options)
+
+
+@cli.command()
+@click.argument("customer")
+@click.option(
+    "--months", type=click.IntRange(1, 120), default=6, show_default=True,
+    help="How many months, the running one included.",
+)  # fmt: skip
+@_settings
+@_form
+def history(**options: Any) -> int:
+    """What a customer cost month by month, with a chart on a terminal."""
+    from controller.entrypoints import using
+
+    return using.history(**options)
+
+
+@cli.command()
+@click.argument("customer")
+@_settings
+@_form
+def forecast(**options: Any) -> int:
+    """What the running month will cost a customer, and whether and when that crosses the budget."""
+    from controller.entrypoints import using
+
+    return using.forecast(**options)
+
+
+@cli.command()
+@click.option(
+    "--by", type=click.Choice(["service", "cost-center", "customer", "account"]), default="service", show_default=True,
+    help="What the rows are.",
+)  # fmt: skip
+@_month
+@_settings
+@_form
+def costs(**options: Any) -> int:
+    """What a month cost, all customers together, and what of it nobody is charged for."""
+    from controller.entrypoints import using
+
+    return using.costs(**options)
 
 
 @cli.command()

@@ -1,46 +1,59 @@
 """The command `status`."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
-from controller.bootstrap import home_door
+from controller import bootstrap
+from controller.domain.collected import StoredMonth
+from controller.domain.gate import Gate
+from controller.domain.month import Month
 from controller.domain.status import Status
+from controller.domain.usage import AccountMonth, CustomerMonth
 from controller.entrypoints import exit_codes, inputs, terminal
-from controller.errors import Failure, ReconcileError
+from controller.entrypoints.choosing import choose
+from controller.errors import Failure
 from controller.render import status_document, status_view
-from controller.store.statuses import Statuses
+from controller.render.status_figures import Known
 
 
 def status(*, customer: str | None, settings: Path | None, form: str, folder: Path | None) -> int:
     """Shows, or writes one file each, what the last reconcile wrote back. Asks the table only, never AWS itself."""
-    loaded = inputs.read_settings(settings, {}).settings
-    stored = Statuses(home_door(loaded), loaded.tables.billing).load()
-    broken = [str(one) for one in stored.values() if isinstance(one, Failure)]
+    books = bootstrap.books(inputs.read_settings(settings, {}).settings)
+    stored = books.statuses.load()
+    month, gates = books.usage.load(Month.of(books.clock())), books.gates.load()
+    known = _known(month, gates)
+    everything = (stored, month.customers, month.accounts, gates)
+    broken = [str(one) for some in everything for one in some.values() if isinstance(one, Failure)]
     statuses = {owner_id: one for owner_id, one in stored.items() if isinstance(one, Status)}
     for told in broken:
         terminal.say(f"Error: {told}")
     chosen = [_choose(statuses, customer)] if customer else sorted(statuses.values(), key=lambda one: one.owner_id)
     if folder:
-        _write_files(folder, status_document.files(chosen))
+        _write_files(folder, status_document.files(chosen, known))
     elif form == "json":
-        terminal.write(status_document.to_json(chosen))
+        terminal.write(status_document.to_json(chosen, known))
     elif form == "yaml":
-        terminal.write(status_document.to_yaml(chosen))
+        terminal.write(status_document.to_yaml(chosen, known))
     else:
-        terminal.show(status_view.details(chosen[0]) if customer else status_view.overview(chosen))
+        terminal.show(status_view.details(chosen[0], known) if customer else status_view.overview(chosen, known))
     return exit_codes.PARTIAL if broken else exit_codes.OK
 
 
+def _known(month: StoredMonth, gates: Mapping[str, Gate | Failure]) -> Known:
+    """What of it can be read."""
+    stored = (*month.customers.values(), *month.accounts.values())
+    return Known(
+        {id_: one for id_, one in month.customers.items() if isinstance(one, CustomerMonth)},
+        {name: one for name, one in month.accounts.items() if isinstance(one, AccountMonth)},
+        {id_: one for id_, one in gates.items() if isinstance(one, Gate)},
+        complete=not any(isinstance(one, Failure) for one in stored),
+    )
+
+
 def _choose(statuses: Mapping[str, Status], customer: str) -> Status:
-    by_name = {status.name: status for status in statuses.values()}
-    found = statuses.get(customer) or by_name.get(customer)
-    if found is None:
-        known = sorted({*statuses, *by_name})
-        near = [name for name in known if name.startswith(customer)] or get_close_matches(customer, known, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else " `reconcile status` lists those that have one."
-        raise ReconcileError(f'no status of a customer "{customer}": was it applied?{hint}')
-    return found
+    names = {owner_id: status.name for owner_id, status in statuses.items()}
+    missing = f'no status of a customer "{customer}": was it applied?'
+    return statuses[choose(customer, names, missing=missing, hint="`reconcile status` lists those that have one.")]
 
 
 def _write_files(folder: Path, files: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ rich leaves colours out where there is no terminal or NO_COLOR is set.
 """
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -43,6 +44,20 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+
+
+def width() -> int:
+    """How many columns the terminal has that data goes to; 0 where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def shows(characters: str) -> bool:
+    """Whether stdout can take these characters as they are."""
+    try:
+        characters.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def say(what: RenderableType) -> None:

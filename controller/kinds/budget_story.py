@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from controller.domain.kind import Note
+from controller.domain.money import percent_of
 from controller.kinds.budget_alerts import percent
 from controller.kinds.budget_state import BudgetState
 
@@ -74,11 +75,8 @@ def _alerts(observed: BudgetState, desired: BudgetState) -> list[Note]:
 
 
 def _part(spend: Decimal, limit: Decimal) -> str:
-    """One decimal, and never rounded up to a round hundred."""
-    if limit == 0:
-        return "all"
-    share = (spend * 1000 / limit).to_integral_value(rounding="ROUND_FLOOR") / 10
-    return f"{share:.1f} %"
+    share = percent_of(spend, limit)
+    return "all" if share is None else f"{share} %"
 
 
 def _money(amount: Decimal, unit: str) -> str:

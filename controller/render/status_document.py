@@ -1,22 +1,25 @@
 """A status for other programs: a plain document as JSON, YAML or files. The applied states stay inside: internal."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
 from controller.domain.status import Status
+from controller.domain.usage_report import UsageReport
+from controller.render import usage_document
+from controller.render.figure_words import cents_of, when
 from controller.render.json_text import json_text
 from controller.render.phrases import iso
+from controller.render.status_figures import NOTHING, Known, Spending, spending
 
 FORMAT_VERSION = "1.0"
 
 
-def to_document(status: Status) -> dict[str, Any]:
-    """The public part of a status. Unknown figures are null, never 0; amounts are decimal strings."""
+def to_document(status: Status, known: Known = NOTHING) -> dict[str, Any]:
+    """The public part of a status, and what was collected of its owner in the running month.
+
+    Unknown figures are null, never 0. Amounts of `figures` and `budget` are decimal strings, the others numbers.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "id": status.owner_id,
@@ -45,58 +48,32 @@ def to_document(status: Status) -> dict[str, Any]:
             {"kind": f.kind, "name": f.name, "values": dict(f.values), "as_of": iso(f.as_of)} for f in status.figures
         ],
         "budget": _budget(spending(status)),
+        "usage": _usage(known.usage(status), known.spending(status)),
+        "coverage": usage_document.coverage(known.coverage(status)),
+        "gate": usage_document.gate(known.gate(status)),
         "updated_at": iso(status.updated_at) if status.updated_at else None,
     }
 
 
-def to_json(statuses: Iterable[Status]) -> str:
+def to_json(statuses: Iterable[Status], known: Known = NOTHING) -> str:
     """A list of documents, sorted by id."""
-    return json_text([to_document(one) for one in _ordered(statuses)])
+    return json_text([to_document(one, known) for one in _ordered(statuses)])
 
 
-def to_yaml(statuses: Iterable[Status]) -> str:
+def to_yaml(statuses: Iterable[Status], known: Known = NOTHING) -> str:
     """One YAML document for each status, sorted by id."""
-    import yaml
+    from controller.render.yaml_text import yaml_text
 
-    return yaml.safe_dump_all([to_document(one) for one in _ordered(statuses)], sort_keys=True, explicit_start=True)
+    return yaml_text(to_document(one, known) for one in _ordered(statuses))
 
 
-def files(statuses: Iterable[Status]) -> dict[str, str]:
+def files(statuses: Iterable[Status], known: Known = NOTHING) -> dict[str, str]:
     """File names and their contents: one JSON document per customer, none for accounts. No name leaves its folder."""
     return {
-        f"{quote(one.owner_id, safe='')}.json": json_text(to_document(one))
+        f"{quote(one.owner_id, safe='')}.json": json_text(to_document(one, known))
         for one in _ordered(statuses)
         if not one.is_account
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What the budget says; None: unknown."""
-
-    limit: Decimal | None = None
-    actual: Decimal | None = None
-    forecast: Decimal | None = None
-    currency: str = ""
-    as_of: datetime | None = None
-
-    @property
-    def used(self) -> str | None:
-        """Percent of the limit with one decimal, rounded down: 99.96 is not yet 100."""
-        if self.actual is None or not self.limit:
-            return None
-        tenths = int(Fraction(self.actual) * 1000 / Fraction(self.limit))
-        return f"{Decimal(tenths) / 10:.1f}"
-
-
-def spending(status: Status) -> Spending:
-    """The figures of the customer's budget."""
-    for one in status.figures:
-        if one.kind == "budget":
-            values = one.values
-            limit, actual, forecast = (_amount(values.get(name)) for name in ("limit", "actual", "forecast"))
-            return Spending(limit, actual, forecast, values.get("currency", ""), one.as_of)
-    return Spending()
 
 
 def _budget(spent: Spending) -> dict[str, str | None] | None:
@@ -107,13 +84,22 @@ def _budget(spent: Spending) -> dict[str, str | None] | None:
     return {**told, "used_percent": spent.used, "currency": spent.currency, "as_of": iso(spent.as_of)}
 
 
-def _amount(text: str | None) -> Decimal | None:
-    """The amount; None where it is missing or no sane number."""
-    try:
-        amount = Decimal(text or "")
-    except InvalidOperation:
+def _usage(usage: UsageReport | None, spent: Spending) -> dict[str, Any] | None:
+    """The few figures of the month that a list shows; `reconcile usage` has them all."""
+    if usage is None:
         return None
-    return amount if amount.is_finite() and abs(amount.adjusted()) < 18 else None
+    known = usage.total.value is not None
+    return {
+        "month": str(usage.month),
+        "total_cost_usd": cents_of(usage.total.value),
+        "budget_limit_usd": cents_of(usage.limit.value),
+        "budget_used_percent": usage.used,
+        "forecast_usd": cents_of(spent.forecast) if known else None,
+        "storage_bytes": usage.storage.size.value,
+        "worksets_submitted": usage.counts["submitted"].value,
+        "certainty": usage.total.certainty,
+        "as_of": when(usage.total.as_of),
+    }
 
 
 def _ordered(statuses: Iterable[Status]) -> list[Status]:

@@ -1,31 +1,39 @@
 """Statuses as a person reads them: a table of all customers, or everything about one."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 
 from controller.domain.status import Status
+from controller.render import usage_view
+from controller.render.figure_words import amount
 from controller.render.page import BLANK, Line, Page, line, table
 from controller.render.phrases import customer_title, moment
-from controller.render.status_document import spending
+from controller.render.status_figures import NOTHING, Known, spending
+from controller.render.tables import UNKNOWN, quantity
+from controller.render.usage_document import GIB
 
-COLUMNS = ("CUSTOMER", "READY", "SPENT", "LIMIT", "USED", "FORECAST", "AS OF", "MESSAGE")
-RIGHT = frozenset({2, 3, 4, 5})
-UNKNOWN = "-"
+COLUMNS = ("CUSTOMER", "READY", "SPENT", "LIMIT", "USED", "FORECAST", "STORAGE", "GATE", "AS OF", "MESSAGE")
+RIGHT = frozenset({2, 3, 4, 5, 6})
 
 
-def overview(statuses: Iterable[Status]) -> Page:
-    """One row per customer by id, then the accounts. What is unknown shows as `-`, never as 0."""
+def overview(statuses: Iterable[Status], known: Known = NOTHING) -> Page:
+    """One row per customer by id, then the accounts, and under them the coverage of these, where it is known.
+
+    What is unknown shows as `-`, never as 0.
+    """
     ordered = sorted(statuses, key=lambda one: (one.is_account, one.owner_id))
     if not ordered:
         return Page((line("Nothing was reconciled yet."),))
-    return Page(tuple(table([COLUMNS, *(_row(one) for one in ordered)], RIGHT)))
+    rows = table([COLUMNS, *(_row(one, known) for one in ordered)], RIGHT)
+    return Page((*rows, *_coverages(ordered, known)))
 
 
-def details(status: Status) -> Page:
+def details(status: Status, known: Known = NOTHING) -> Page:
     """Everything that is known about one owner."""
     sections = [
         ("", _facts(status)),
         ("Conditions", _conditions(status)),
+        ("Usage", _usage(status, known)),
+        ("Gate", _gate(status, known)),
         ("Budget", _figures(status)),
         ("Waiting for AWS", [("KIND", "NAME", "SINCE", "REASON"), *_waiting(status)] if status.waiting else []),
         ("Inventory", _inventory(status)),
@@ -41,20 +49,66 @@ def _sections(sections: Iterable[tuple[str, Sequence[tuple[str, ...]]]]) -> Iter
         yield from table(rows, indent=2 if title else 0)
 
 
-def _row(status: Status) -> tuple[str, ...]:
-    ready = status.condition("Ready")
-    spent = spending(status)
+def _row(status: Status, known: Known) -> tuple[str, ...]:
+    ready, gate = status.condition("Ready"), known.gate(status)
+    spent = known.spending(status)
     message = ready.message if ready and ready.status != "True" else status.summary
     return (
         f"account {status.name}" if status.is_account else status.name,
         ready.status if ready else "Unknown",
-        _money(spent.actual),
-        _money(spent.limit, spent.currency),
+        amount(spent.actual),
+        amount(spent.limit, spent.currency),
         f"{spent.used}%" if spent.used is not None else UNKNOWN,
-        _money(spent.forecast),
+        amount(spent.forecast),
+        _storage(status, known),
+        gate.state if gate else UNKNOWN,
         moment(spent.as_of) if spent.as_of else UNKNOWN,
         message or UNKNOWN,
     )
+
+
+def _storage(status: Status, known: Known) -> str:
+    usage = known.usage(status)
+    size = usage.storage.size.value if usage else None
+    return UNKNOWN if size is None else f"{quantity(size / GIB)} GiB"
+
+
+def _coverages(statuses: Iterable[Status], known: Known) -> Iterator[Line]:
+    told = [(one.name, known.coverage(one)) for one in statuses]
+    found = [(name, one) for name, one in told if one and one.percent is not None]
+    yield from [BLANK] if found else []
+    for name, one in found:
+        nobody = amount(one.unallocated, known.accounts[name].currency)
+        whole = amount(one.total, known.accounts[name].currency)
+        yield line(f"account {name}: {one.percent}% of {whole} is allocated to customers, {nobody} to nobody.")
+
+
+def _usage(status: Status, known: Known) -> list[tuple[str, ...]]:
+    usage, coverage = known.usage(status), known.coverage(status)
+    if usage:
+        return [(f"{name}:", words) for name, words in usage_view.facts(usage)]
+    if coverage is None:
+        return []
+    currency = known.accounts[status.name].currency
+    return [
+        ("Cost:", amount(coverage.total, currency)),
+        ("Allocated:", amount(coverage.allocated, currency)),
+        ("Unallocated:", amount(coverage.unallocated, currency)),
+        ("Coverage:", UNKNOWN if coverage.percent is None else f"{coverage.percent}%"),
+    ]
+
+
+def _gate(status: Status, known: Known) -> list[tuple[str, ...]]:
+    gate = known.gate(status)
+    if gate is None:
+        return []
+    return [
+        ("State:", gate.state),
+        ("Reason:", gate.reason),
+        ("Message:", gate.message),
+        ("Since:", moment(gate.since)),
+        ("Until:", moment(gate.until) if gate.until else UNKNOWN),
+    ]
 
 
 def _facts(status: Status) -> list[tuple[str, ...]]:
@@ -86,10 +140,10 @@ def _figures(status: Status) -> list[tuple[str, ...]]:
     if spent.as_of is None:
         return []
     return [
-        ("Spent:", _money(spent.actual, spent.currency)),
-        ("Limit:", _money(spent.limit, spent.currency)),
+        ("Spent:", amount(spent.actual, spent.currency)),
+        ("Limit:", amount(spent.limit, spent.currency)),
         ("Used:", f"{spent.used}%" if spent.used is not None else UNKNOWN),
-        ("Forecast:", _money(spent.forecast, spent.currency)),
+        ("Forecast:", amount(spent.forecast, spent.currency)),
         ("As of:", moment(spent.as_of)),
     ]
 
@@ -103,7 +157,3 @@ def _inventory(status: Status) -> list[tuple[str, ...]]:
         return []
     entries = sorted(status.inventory, key=lambda one: one.key)
     return [("KIND", "NAME", "SINCE"), *((one.kind, one.name, moment(one.at)) for one in entries)]
-
-
-def _money(amount: Decimal | None, currency: str = "") -> str:
-    return UNKNOWN if amount is None else f"{amount:,.2f} {currency}".rstrip()

@@ -60,7 +60,7 @@ CASES = [
         "99.99 % is not shown as 100 %",
         state(1000, "499.99"),
         state(500),
-        ["spend so far 499.99 USD: 49.9 % of 1,000.00 USD -> 99.9 % of 500.00 USD", LATER],
+        ["spend so far 499.99 USD: 50.0 % of 1,000.00 USD -> 99.9 % of 500.00 USD", LATER],
     ),
     (
         "unknown is not zero",

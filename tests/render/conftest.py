@@ -99,7 +99,7 @@ def acme() -> Plan:
                     PlannedField(("alerts", "ACTUAL > 90 %"), "email old@acme.com", None),
                     PlannedField(("limit",), "500", "1000.50", "intent", f"{file}:24"),
                 ),
-                (Note("spend so far 322.34 USD: 64.4 % of 500.00 USD -> 32.2 % of 1,000.50 USD"),),
+                (Note("spend so far 322.34 USD: 64.5 % of 500.00 USD -> 32.2 % of 1,000.50 USD"),),
             ),
             Change(tags("acme-old"), "delete", (PlannedField(("tags", "daylily:customer_id"), "cust_abc123", None),)),
         ),
