@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from controller.aws.clients import Aws, Role
+from controller.collect import Collector
 from controller.domain.collected import StoredGates, StoredUsage
 from controller.domain.customer import Account, Origin
 from controller.domain.gate import Policy
@@ -20,13 +21,17 @@ from controller.gatekeeper import Gatekeeper
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
 from controller.listening import Listener
+from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
 from controller.store.gates import Gates
-from controller.store.lease import Leases, lease_name
+from controller.store.lease import Leases, collect_lease, lease_name
 from controller.store.pauses import Pauses
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
+from controller.usage.cost_explorer import CostReader, ForecastReader
+from controller.usage.storage_metrics import StorageReader
+from controller.usage.worksets import WorksetReader
 
 Clock = Callable[[], datetime]
 
@@ -98,13 +103,10 @@ def build(
     """
     clock = clock or utc_now
     home = home_door(settings)
-    accounts = settings.accounts or (AccountSettings(name="default"),)
+    doors = _doors(settings, home)
     sites: dict[str, Site] = {}
     spends: dict[str, SpendReader] = {}
-    doors = [home]
-    for one in accounts:
-        door = home if one.role_arn is None and one.region in (None, home.region) else _door(one, settings)
-        doors += [] if door is home else [door]
+    for one, door in doors:
         account = _account(one, door, settings, origin)
         context = Context(account, door, home, settings, clock, full)
         sites[one.name] = Site(
@@ -131,7 +133,48 @@ def build(
         listener=Listener(keeper, spends, usage_months(home, settings), clock),
         home=home,
         clock=clock,
-        doors=tuple(doors),
+        doors=_distinct(home, doors),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CollectHouse:
+    """Everything that `collect` works with."""
+
+    collector: Collector
+    leases: Leases
+    lease: str
+    """The name of the lease that a collect holds."""
+    doors: tuple[Aws, ...]
+
+
+def collect_house(settings: Settings, origin: Origin, clock: Clock | None = None) -> CollectHouse:
+    """The house for collecting. Asks AWS, and raises, as `build` does."""
+    clock = clock or utc_now
+    home = home_door(settings)
+    doors = _doors(settings, home)
+    usage = settings.usage
+    sources = {one.name: _sources(_account(one, door, settings, origin), door, settings, clock) for one, door in doors}
+    ledger = WorksetReader(home, settings.tables.worksets, clock)
+    library = Library(sources, ledger, forecasts=usage.forecast == "cost_explorer")
+    months, statuses = usage_months(home, settings), Statuses(home, settings.tables.billing)
+    keeper = gatekeeper(home, settings, clock)
+    return CollectHouse(
+        collector=Collector(library, months, statuses, usage, clock, settings.controller_id, keeper),
+        leases=leases(home, settings, clock),
+        lease=collect_lease(settings.controller_id),
+        doors=_distinct(home, doors),
+    )
+
+
+def _sources(account: Account, door: Aws, settings: Settings, clock: Clock) -> Sources:
+    """The readers of one account."""
+    return Sources(
+        account=account,
+        costs=CostReader(door, account, settings.usage, clock),
+        forecasts=ForecastReader(door, account, settings.usage, clock),
+        spends=SpendReader(door, account, clock),
+        storage=StorageReader(door, clock),
     )
 
 
@@ -170,6 +213,18 @@ def _who() -> str:
 def home_door(settings: Settings) -> Aws:
     """The door to where the tables are: the credentials as they are."""
     return Aws(region=settings.tables.region, concurrency=READS * settings.concurrency)
+
+
+def _doors(settings: Settings, home: Aws) -> list[tuple[AccountSettings, Aws]]:
+    """The accounts of the settings, each with its door: the home door where the same credentials serve."""
+    return [
+        (one, home if one.role_arn is None and one.region in (None, home.region) else _door(one, settings))
+        for one in settings.accounts or (AccountSettings(name="default"),)
+    ]
+
+
+def _distinct(home: Aws, doors: list[tuple[AccountSettings, Aws]]) -> tuple[Aws, ...]:
+    return (home, *(door for _, door in doors if door is not home))
 
 
 def _door(account: AccountSettings, settings: Settings) -> Aws:

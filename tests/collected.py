@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controller.domain.collected import StoredMonth
 from controller.domain.gate import Gate
 from controller.domain.month import Month
-from controller.domain.usage import AccountMonth, CustomerMonth, FleetMonth
+from controller.domain.usage import AccountMonth, CustomerMonth
 from controller.errors import Failure
 
 
@@ -24,9 +25,9 @@ class Shelf:
             else:
                 self.accounts[one.month, one.account] = one
 
-    def load(self, month: Month) -> FleetMonth:
+    def load(self, month: Month) -> StoredMonth:
         self.reads.append(f"month {month}")
-        return FleetMonth(
+        return StoredMonth(
             {id_: one for (at, id_), one in self.customers.items() if at == str(month)},
             {name: one for (at, name), one in self.accounts.items() if at == str(month)},
         )

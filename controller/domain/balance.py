@@ -11,7 +11,7 @@ from controller.domain.usage import AccountMonth, Certainty, CustomerMonth, Line
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class ServiceCoverage:
     """How much of a service's cost is tied to customers, in whole cents; the three parts add up to `total`.
 
     `allocated` by a tag or the ledger, `shared` split by a written rule, `unallocated` charged to nobody. `service` is
@@ -54,23 +54,23 @@ def account_month(bill: Bill, customers: Collection[CustomerMonth], *, settled: 
     )
 
 
-def coverage(account: AccountMonth, customers: Iterable[CustomerMonth]) -> tuple[Coverage, ...]:
+def coverage(account: AccountMonth, customers: Iterable[CustomerMonth]) -> tuple[ServiceCoverage, ...]:
     """Service by service, the dearest first. Customers that another account pays for are not looked at."""
-    own = [line for one in customers if one.payer == account.account for line in one.lines]
+    own = [line for one in customers if one.paid_by == account.account for line in one.lines]
     allocated = _amounts(line for line in own if line.source != "split")
     shared = _amounts(line for line in own if line.source == "split")
     left = _amounts(account.lines)
     rows = [
-        Coverage(name, allocated.get(name, ZERO), shared.get(name, ZERO), left.get(name, ZERO))
+        ServiceCoverage(name, allocated.get(name, ZERO), shared.get(name, ZERO), left.get(name, ZERO))
         for name in {*allocated, *shared, *left}
     ]
     return tuple(sorted(rows, key=lambda row: (-row.total, row.service)))
 
 
-def in_all(rows: Iterable[Coverage]) -> Coverage:
+def in_all(rows: Iterable[ServiceCoverage]) -> ServiceCoverage:
     """All services together, also of several accounts in one currency."""
     every = list(rows)
-    return Coverage(
+    return ServiceCoverage(
         "",
         sum((row.allocated for row in every), ZERO),
         sum((row.shared for row in every), ZERO),

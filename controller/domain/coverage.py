@@ -43,6 +43,6 @@ def coverage_of(
 def unallocated_of(customers: Collection[CustomerMonth], accounts: Collection[AccountMonth]) -> Decimal | None:
     """What nobody is charged for; None where Cost Explorer was not asked about one of the accounts."""
     asked = {one.account for one in accounts if one.asked_at is not None}
-    if not accounts or not {one.account for one in customers} | {one.account for one in accounts} <= asked:
+    if not accounts or not {one.paid_by for one in customers} | {one.account for one in accounts} <= asked:
         return None
     return sum((one.unallocated for one in accounts), ZERO)

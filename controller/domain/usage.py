@@ -14,7 +14,6 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from controller.domain.money import ZERO
-from controller.errors import Failure
 
 FORMAT = 1
 
@@ -154,8 +153,8 @@ class CustomerMonth:
     `lines` add up to the cost. `tagged` is AWS's cost as it is tagged, before compute was chosen from tags or ledger
     (`compute_source`); `excluded` are credits, refunds and the like, which are in no line. `absorbed` and `flagged`:
     ledger cost of failed worksets that is not charged, by setting. `costs_as_of` None: AWS was never asked, or did not
-    answer, so the cost is not known, whatever the lines say. `payer` is the account whose bill the cost is on: its own,
-    or the one that pays for it.
+    answer, so the cost is not known, whatever the lines say. `payer` is the account whose bill the cost is on; empty:
+    its own.
     """
 
     customer_id: str
@@ -163,7 +162,7 @@ class CustomerMonth:
     name: str = ""
     display_name: str = ""
     account: str = "default"
-    payer: str = "default"
+    payer: str = ""
     cost_center: str | None = None
     currency: str = "USD"
     lines: tuple[Line, ...] = ()
@@ -188,6 +187,11 @@ class CustomerMonth:
     def total(self) -> Decimal | None:
         """The cost in whole cents; None while nothing is known."""
         return sum((line.amount for line in self.lines), ZERO) if self.is_known else None
+
+    @property
+    def paid_by(self) -> str:
+        """The account whose bill the cost is on."""
+        return self.payer or self.account
 
     @property
     def is_known(self) -> bool:
@@ -229,11 +233,3 @@ class AccountMonth:
     @property
     def unallocated(self) -> Decimal:
         return sum((line.amount for line in self.lines), ZERO)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetMonth:
-    """All that is stored of a month: customers by id, accounts by name. A Failure stands for what cannot be read."""
-
-    customers: Mapping[str, CustomerMonth | Failure] = field(default_factory=dict)
-    accounts: Mapping[str, AccountMonth | Failure] = field(default_factory=dict)

@@ -147,6 +147,30 @@ def apply(**options: Any) -> int:
 @cli.command()
 @_files
 @_settings
+@_controller
+@_month
+@click.option("--fresh", is_flag=True, help="Ask Cost Explorer although it was asked lately; a page costs $0.01.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another collect to end.",
+)
+@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_verbose
+@_quiet
+def collect(**options: Any) -> int:
+    """Read what all customers used and what it cost, and store it; every other command reads the store."""
+    from controller.entrypoints import collecting
+
+    return collecting.collect(**options)
+
+
+@cli.command()
+@_files
+@_settings
 @click.option("--format", "form", type=click.Choice(["text", "github", "json"]), default="text", show_default=True)
 def validate(**options: Any) -> int:
     """Check manifests and settings offline; every error of every file in one run."""

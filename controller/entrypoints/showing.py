@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from controller import bootstrap
+from controller.domain.collected import StoredMonth
 from controller.domain.gate import Gate
 from controller.domain.month import Month
 from controller.domain.status import Status
-from controller.domain.usage import AccountMonth, CustomerMonth, FleetMonth
+from controller.domain.usage import AccountMonth, CustomerMonth
 from controller.entrypoints import exit_codes, inputs, terminal
 from controller.entrypoints.choosing import choose
 from controller.errors import Failure
@@ -38,7 +39,7 @@ def status(*, customer: str | None, settings: Path | None, form: str, folder: Pa
     return exit_codes.PARTIAL if broken else exit_codes.OK
 
 
-def _known(month: FleetMonth, gates: Mapping[str, Gate | Failure]) -> Known:
+def _known(month: StoredMonth, gates: Mapping[str, Gate | Failure]) -> Known:
     """What of it can be read."""
     stored = (*month.customers.values(), *month.accounts.values())
     return Known(

@@ -6,13 +6,15 @@ import click
 
 from controller.bootstrap import build
 from controller.entrypoints import exit_codes, inputs, terminal
+from controller.store.lease import collect_lease
 
 
 def unlock(*, settings: Path | None, controller_id: str | None, yes: bool) -> int:
     """Shows the holders of all leases of these settings, and takes them away where a person says so."""
     loaded = inputs.read_settings(settings, {"controller_id": controller_id})
     house = build(loaded.settings, loaded.origin)
-    holders = [house.leases.holder(name) for name in sorted(house.lease_names.values())]
+    names = [*sorted(house.lease_names.values()), collect_lease(loaded.settings.controller_id)]
+    holders = [house.leases.holder(name) for name in names]
     held = [holder for holder in holders if holder]
     for holder in held:
         terminal.show(str(holder))

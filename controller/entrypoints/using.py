@@ -168,12 +168,12 @@ def _coverage(
     one: CustomerMonth, customers: Readings, accounts: Mapping[str, AccountMonth | Failure]
 ) -> Coverage | None:
     """Of the customer's account; None where that was not collected."""
-    account = accounts.get(one.account)
+    account = accounts.get(one.paid_by)
     if not isinstance(account, AccountMonth):
         return None
     readable = [other for other in customers.values() if isinstance(other, CustomerMonth)]
     complete = len(readable) == len(customers)
-    return coverage_of([other for other in readable if other.account == one.account], [account], complete=complete)
+    return coverage_of([other for other in readable if other.paid_by == one.paid_by], [account], complete=complete)
 
 
 def _never(month: Month, books: Books, customer: str = "") -> ReconcileError:

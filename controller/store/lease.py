@@ -79,8 +79,8 @@ class Leases:
         self._now, self._clock, self._sleep = now, clock, sleep
 
     @contextmanager
-    def hold(self, names: Mapping[str, str], timeout: float) -> Iterator[Hold]:
-        """Holds one lease for each account, by account name, and gives them back.
+    def hold(self, names: Mapping[str, str], timeout: float, what: str = "apply") -> Iterator[Hold]:
+        """Holds one lease for each account, by account name, and gives them back. `what` is told to who cannot.
 
         Raises Refused where another holder keeps one alive for longer than `timeout` seconds.
         """
@@ -88,7 +88,7 @@ class Leases:
         with ExitStack() as stack:
             fences = {}
             for account, name in sorted(names.items()):  # always in the same order, so that no two wait for each other
-                fences[account] = self._acquire(name, token, timeout)
+                fences[account] = self._acquire(name, token, timeout, what)
                 stack.callback(self._release, name, token)
             hold = Hold(fences)
             stack.enter_context(self._alive(sorted(names.values()), token, hold))
@@ -105,7 +105,7 @@ class Leases:
         """Takes the lease from this holder; False where it is not this one's any more."""
         return self._release(holder.name, holder.token)
 
-    def _acquire(self, name: str, token: str, timeout: float) -> int:
+    def _acquire(self, name: str, token: str, timeout: float, what: str = "apply") -> int:
         """The fence, once the lease is free, or once its holder has shown no life for a lifetime."""
         seen: Holder | None = None
         seen_at = deadline = self._clock()
@@ -119,7 +119,7 @@ class Leases:
                 seen, seen_at = other, self._clock()
             if self._clock() >= deadline:
                 raise Refused(
-                    f"nothing was done: another apply is under way: {other}. Wait for it with --lock-timeout SECONDS;"
+                    f"nothing was done: another {what} is under way: {other}. Wait for it with --lock-timeout SECONDS;"
                     " if it is dead, its lease ends by itself, or at once with: reconcile unlock"
                 )
             self._sleep(min(LOOK_EVERY, max(deadline - self._clock(), 0)))
@@ -214,6 +214,11 @@ class Leases:
 
 def lease_name(account_id: str, controller_id: str) -> str:
     return f"{account_id}/{controller_id}"
+
+
+def collect_lease(controller_id: str) -> str:
+    """One for all accounts: a collect writes months of all of them."""
+    return f"collect/{controller_id}"
 
 
 def _key(name: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from controller.aws.clients import Aws
+from controller.domain.collected import StoredMonth
 from controller.domain.customer import ACCOUNT_PREFIX
 from controller.domain.month import Month
-from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth, FleetMonth
+from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth
 from controller.errors import Failure, PermanentFailure, TransientFailure
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"})
@@ -48,14 +49,14 @@ class UsageMonths:
     ) -> None:
         self._aws, self._table, self._controller_id, self._sleep = aws, table, controller_id, sleep
 
-    def load(self, month: Month) -> FleetMonth:
+    def load(self, month: Month) -> StoredMonth:
         """All of a month that this controller collected; a Failure stands for an item that cannot be used.
 
         Raises PermanentFailure where the table is missing.
         """
         values = {item["owner"]["S"]: self._value(item) for item in self._query(month)}
         prefix = self.account_id("")
-        return FleetMonth(
+        return StoredMonth(
             customers=_customers({id_: one for id_, one in values.items() if not id_.startswith(ACCOUNT_PREFIX)}),
             accounts=_accounts(
                 {id_.removeprefix(prefix): one for id_, one in values.items() if id_.startswith(prefix)}

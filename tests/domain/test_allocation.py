@@ -397,6 +397,6 @@ def test_coverage_looks_at_no_customer_of_another_payer() -> None:
     line = Line("S3 Storage", "storage", Decimal(5), Decimal(5), "cost_explorer", "actual")
 
     assert (
-        coverage(AccountMonth("default", MONTH), [CustomerMonth("cust_a", MONTH, payer="research", lines=(line,))])
+        coverage(AccountMonth("default", MONTH), [CustomerMonth("cust_a", MONTH, account="research", lines=(line,))])
         == ()
     )

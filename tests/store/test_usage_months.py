@@ -11,6 +11,7 @@ import pytest
 
 from controller.aws.call import Retry
 from controller.aws.clients import Aws
+from controller.domain.collected import StoredMonth
 from controller.domain.month import Month
 from controller.domain.settings import TableSettings
 from controller.domain.usage import (
@@ -18,7 +19,6 @@ from controller.domain.usage import (
     BucketStorage,
     CostRow,
     CustomerMonth,
-    FleetMonth,
     Forecast,
     Line,
     Spend,
@@ -91,8 +91,8 @@ def months(aws: Aws, waited: list[float]) -> UsageMonths:
 def test_a_month_comes_back_as_it_was_saved(months: UsageMonths) -> None:
     assert months.save([ACME, ACCOUNT]) == {}
 
-    assert months.load(JANUARY) == FleetMonth({"cust_abc123": ACME}, {"default": ACCOUNT})
-    assert months.load(FEBRUARY) == FleetMonth()
+    assert months.load(JANUARY) == StoredMonth({"cust_abc123": ACME}, {"default": ACCOUNT})
+    assert months.load(FEBRUARY) == StoredMonth()
 
 
 def test_decimals_keep_their_zeros(months: UsageMonths) -> None:
@@ -215,8 +215,8 @@ def test_each_controller_sees_its_own(aws: Aws, months: UsageMonths) -> None:
     green.save([other, ACCOUNT])
     months.save([ACME])
 
-    assert months.load(JANUARY) == FleetMonth({"cust_abc123": ACME}, {})
-    assert green.load(JANUARY) == FleetMonth({"cust_green": other}, {"default": ACCOUNT})
+    assert months.load(JANUARY) == StoredMonth({"cust_abc123": ACME}, {})
+    assert green.load(JANUARY) == StoredMonth({"cust_green": other}, {"default": ACCOUNT})
     assert months.get(["cust_green"], JANUARY) == {"cust_green": other}
 
 

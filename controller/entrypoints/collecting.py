@@ -1,0 +1,50 @@
+"""The command `collect`."""
+
+from pathlib import Path
+
+from controller import bootstrap
+from controller.bootstrap import CollectHouse, count_calls
+from controller.collect import Collected
+from controller.domain.month import Month
+from controller.entrypoints import exit_codes, inputs, terminal
+from controller.render import collected_text
+
+
+def collect(
+    *,
+    paths: tuple[Path, ...],
+    settings: Path | None,
+    controller_id: str | None,
+    month: Month | None,
+    fresh: bool,
+    lock_timeout: float,
+    verbose: bool,
+    quiet: bool,
+    form: str,
+) -> int:
+    """Reads usage and cost and stores them, under a lease of its own. Exit 5 where something could not be read."""
+    given = inputs.read(paths, settings, {"controller_id": controller_id}, keep_going=False)
+    house = bootstrap.collect_house(given.settings.settings, given.settings.origin)
+    months = None if month is None else [month]
+    with (
+        house.leases.hold({house.lease: house.lease}, lock_timeout, what="collect") as hold,
+        terminal.progress(quiet=quiet) as tell,
+    ):
+        collected = house.collector.collect(given.manifests.customers, hold, months, force_costs=fresh, progress=tell)
+    _tell(collected, house, form, verbose=verbose)
+    return exit_codes.PARTIAL if collected.problems else exit_codes.OK
+
+
+def _tell(collected: Collected, house: CollectHouse, form: str, *, verbose: bool) -> None:
+    """What was paid is what the doors counted: also pages of a reading that failed in the end."""
+    pages = sum(door.paid_calls for door in house.doors)
+    if form == "json":
+        terminal.write(collected_text.document(collected, pages))
+    else:
+        terminal.show(collected_text.page(collected))
+    for problem in collected.problems:
+        terminal.say(f"Error: {problem}")
+    if verbose:
+        for name, count in count_calls(house.doors):
+            terminal.say(f"{count:>7}  {name}")
+    terminal.say(collected_text.paid(pages))
