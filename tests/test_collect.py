@@ -274,7 +274,15 @@ def test_what_a_budget_counted_before_the_month_began_is_not_of_it(town: Metered
     town.collect(customer("acme"))
 
     assert town.months.month("acme", "2024-02").spend == Spend(Decimal(500), None, None, None)
-    assert town.months.month("acme").spend is None
+
+
+def test_of_a_month_that_was_not_recorded_while_it_ran_the_limit_is_the_manifests(town: Metered) -> None:
+    town.clock.now = datetime(2024, 2, 1, 1, tzinfo=UTC)
+    town.collect(customer("acme"))
+
+    limit = customer("acme").budget
+    assert limit
+    assert town.months.month("acme").spend == Spend(limit.monthly_limit, None, None, None)
 
 
 def test_storage_and_budget_of_a_month_that_is_over_stay_as_they_were(town: Metered) -> None:

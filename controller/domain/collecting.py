@@ -171,7 +171,7 @@ def _customer(
         quota_gib=customer.quota_gib,
         worksets=charges.worksets,
         worksets_as_of=readings.at if is_read else previous.worksets_as_of if previous else None,
-        spend=_spend(case, id_, readings),
+        spend=_spend(case, customer, readings),
         problems=(*charges.problems, *_problems(case, customer, payer, readings)),
     )
     return _with_forecast(case, record(previous, fresh, closed=not case.is_running), readings)
@@ -193,10 +193,18 @@ def _storage(customer: Customer, readings: Readings) -> tuple[BucketStorage, ...
     return tuple(one if isinstance(one, BucketStorage) else BucketStorage(name) for name, one in found)
 
 
-def _spend(case: MonthCase, customer_id: str, readings: Readings) -> Spend | None:
-    """What AWS last counted before this month began says nothing of it."""
-    spend = readings.spends.get(customer_id)
-    if not case.is_running or not isinstance(spend, Spend):
+def _spend(case: MonthCase, customer: Customer, readings: Readings) -> Spend | None:
+    """What AWS last counted before this month began says nothing of it.
+
+    AWS tells no budget of a month that is over: one that nothing was recorded of gets the limit of the manifest.
+    """
+    if not case.is_running:
+        before = case.before.get(customer.customer_id)
+        if customer.budget is None or (before and before.spend):
+            return None
+        return Spend(customer.budget.monthly_limit, None, None, None)
+    spend = readings.spends.get(customer.customer_id)
+    if not isinstance(spend, Spend):
         return None
     if spend.as_of and spend.as_of < case.month.start:
         return Spend(spend.limit, None, None, None, spend.currency)

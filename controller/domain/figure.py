@@ -57,10 +57,13 @@ def share(part: Figure, whole: Figure) -> Decimal | None:
 
 
 def budget_figure(stored: CustomerMonth, which: Callable[[Spend], Decimal | None]) -> Figure:
-    """An amount of the customer's budget, as AWS Budgets told it."""
+    """An amount of the customer's budget, as AWS Budgets told it; without its word that of the manifest, which may have
+    been another one then."""
     amount = which(stored.spend) if stored.spend else None
     if stored.spend is None or amount is None:
         return UNKNOWN
+    if stored.spend.as_of is None:
+        return Figure(cents(amount), ("manifest",), None, "estimated")
     return Figure(cents(amount), ("budgets",), stored.spend.as_of, "actual")
 
 

@@ -10,10 +10,10 @@ NOTHING_YET = "the month has begun, and AWS has counted nothing of it yet"
 
 
 def spent(amount: Decimal | None, counted: Decimal | None, limit: Decimal, as_of: datetime | None) -> str:
-    """`512.30 of 500.00 USD is spent, as of 2026-11-22 06:00 UTC`, and how much of it only the ledger knows."""
+    """`512.30 of 500.00 USD is spent, as of 2026-11-22 06:00 UTC`, and how much of it AWS has not counted."""
     accrued = (amount or ZERO) - (counted or ZERO)
-    ledger = f", {accrued:,.2f} of it by the ledger" if accrued else ""
-    return f"{amount or ZERO:,.2f} of {limit:,.2f} USD is spent{dated(as_of)}{ledger}"
+    ahead = f", {accrued:,.2f} of it not in AWS's count yet" if accrued else ""
+    return f"{amount or ZERO:,.2f} of {limit:,.2f} USD is spent{dated(as_of)}{ahead}"
 
 
 def expected(forecast: Decimal | None, limit: Decimal, as_of: datetime | None) -> str:

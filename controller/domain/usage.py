@@ -17,8 +17,9 @@ from controller.domain.money import ZERO
 
 FORMAT = 1
 
-Source = Literal["cost_explorer", "budgets", "cloudwatch", "ledger", "split", "run_rate"]
-"""`split`: the written rule by which a shared cost is divided. `run_rate`: our own arithmetic."""
+Source = Literal["cost_explorer", "budgets", "cloudwatch", "ledger", "split", "run_rate", "manifest"]
+"""`split`: the written rule by which a shared cost is divided. `run_rate`: our own arithmetic. `manifest`: what it said
+when the month was collected."""
 Certainty = Literal["actual", "estimated", "unknown"]
 """`estimated`: AWS may still change it, or it was never measured."""
 Part = Literal["storage", "compute", "data_transfer", "other"]
@@ -109,7 +110,10 @@ class Workset:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """A budget as AWS Budgets tells it. `actual` None: AWS has not counted, e.g. since the budget was written."""
+    """A budget as AWS Budgets tells it. `actual` None: AWS has not counted, e.g. since the budget was written.
+
+    `as_of` None: AWS told nothing; `limit` is that of the manifest.
+    """
 
     limit: Decimal | None
     actual: Decimal | None

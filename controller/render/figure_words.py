@@ -17,6 +17,7 @@ SOURCES: Mapping[Source, str] = {
     "ledger": "worksets ledger",
     "split": "shared by rule",
     "run_rate": "run rate",
+    "manifest": "the manifest",
 }
 
 

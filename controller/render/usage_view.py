@@ -79,6 +79,7 @@ def facts(report: UsageReport) -> Facts:
         ("Cost center", stored.cost_center or UNKNOWN),
         ("Cost", f"{amount(report.total.value, stored.currency)}, {told(report.total)}"),
         ("Budget", _budget(report)),
+        ("Of it", _core(report)),
         ("Forecast", _forecast(report)),
         ("Storage", _storage(report)),
         ("Worksets", _worksets(report)),
@@ -137,7 +138,16 @@ def _budget(report: UsageReport) -> str:
     if report.limit.value is None:
         return "unknown"
     used = UNKNOWN if report.used is None else f"{report.used}%"
-    return f"{used} of {amount(report.limit.value, report.stored.currency)}"
+    limit = f"{used} of {amount(report.limit.value, report.stored.currency)}"
+    return f"{limit}, the manifest's limit: AWS told none" if report.limit.as_of is None else limit
+
+
+def _core(report: UsageReport) -> str:
+    """What the design document's usage response counts."""
+    if report.core.value is None or report.core.value == report.total.value:
+        return ""
+    used = "" if report.core_used is None else f", {report.core_used}% of the budget"
+    return f"{amount(report.core.value, report.stored.currency)} for storage, compute and transfer alone{used}"
 
 
 def _forecast(report: UsageReport) -> str:

@@ -48,7 +48,7 @@ def test_it_says_how_old_the_numbers_are_and_what_the_ledger_added() -> None:
 
     assert (
         gate.message
-        == "512.50 of 500.00 USD is spent, as of 2026-11-22 04:00 UTC, 32.50 of it by the ledger, over 100 %"
+        == "512.50 of 500.00 USD is spent, as of 2026-11-22 04:00 UTC, 32.50 of it not in AWS's count yet, over 100 %"
     )
     assert (gate.spent, gate.counted, gate.percent) == (Decimal("512.5"), Decimal(480), Decimal("102.5"))
     assert gate.as_of == NOW - timedelta(hours=2)

@@ -57,7 +57,8 @@ def test_it_stores_and_tells_what_it_cost_to_ask(fleet: Sandbox, capsys: pytest.
 
     assert code == 0
     assert out.splitlines()[0].split()[:5] == ["MONTH", "ACCOUNT", "STORED", "UNCHANGED", "FAILED"]
-    assert [line.split()[0] for line in out.splitlines()[1:]] == [str(month) for month in Month(2026, 11).back(7)]
+    assert [line.split()[0] for line in out.splitlines()[1:8]] == [str(month) for month in Month(2026, 11).back(7)]
+    assert out.splitlines()[8].startswith("Gates: ")
     pages = operations(fleet).count("ce:GetCostAndUsage")
     assert err == f"Cost Explorer: {pages} pages, $0.0{pages}\n"
     assert str(stored("2026-10").total) == "367.97"
