@@ -8,7 +8,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import product
@@ -93,6 +93,17 @@ def bench(customers: int, run: str, folder: Path) -> Iterator[Measured]:
         yield take("one customer alone", *RECONCILE, "plan", *alone)
 
 
+def bench_usage(customers: int, run: str, folder: Path) -> Iterator[Measured]:
+    """Collecting for a fleet that was never collected, and again right after."""
+    write_manifests(folder, customers)
+    command = (*RECONCILE, "collect", "-q", "-f", str(folder))
+    with World(customers, used=True) as world:
+        world.behave(*RUNS[run])
+        for what in ("first collect", "collect again"):
+            taken = measure(command, world.environment)
+            yield Measured(customers, run, what, taken, world.calls())
+
+
 def bench_peer(tool: type[Peer], customers: int, run: str, folder: Path) -> Iterator[Row]:
     """One neighbouring tool, up to the first command after which the buckets are not as asked for."""
     version = tool.version()
@@ -167,15 +178,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 1000])
     parser.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS))
+    parser.add_argument("--collect-sizes", nargs="*", type=int, default=[1000, 5000])
     parser.add_argument("--peer-sizes", nargs="*", type=int, default=[100], help="They are slow: 100 takes minutes.")
     parser.add_argument("--peer-runs", nargs="*", choices=list(RUNS), default=["plain"])
     asked = parser.parse_args()
-    ours = list(_ours(asked.sizes, asked.runs))
-    rows = [*ours, *_theirs(asked.peer_sizes, asked.peer_runs)]
-    print("\n".join([machine(), "", start_up(), "", *figures(rows), "", *operations(ours)]))
+    ours = list(_ours(bench, asked.sizes, asked.runs))
+    collected = list(_ours(bench_usage, asked.collect_sizes, ["plain"]))
+    rows = [*ours, *collected, *_theirs(asked.peer_sizes, asked.peer_runs)]
+    print("\n".join([machine(), "", start_up(), "", *figures(rows), "", *operations(ours), "", *operations(collected)]))
 
 
-def _ours(sizes: Sequence[int], runs: Sequence[str]) -> Iterator[Measured]:
+Bench = Callable[[int, str, Path], Iterator[Measured]]
+
+
+def _ours(bench: Bench, sizes: Sequence[int], runs: Sequence[str]) -> Iterator[Measured]:
     for customers, run in product(sizes, runs):
         with TemporaryDirectory() as folder:
             for one in bench(customers, run, Path(folder)):

@@ -65,11 +65,11 @@ class Calls:
 
 
 class World:
-    """A local AWS with this many buckets and our tables, alive inside `with`."""
+    """A local AWS with this many buckets and our tables, alive inside `with`. `used`: with a bill and a ledger, too."""
 
-    def __init__(self, customers: int) -> None:
+    def __init__(self, customers: int, *, used: bool = False) -> None:
         self._pipe, theirs = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, customers))
+        self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, customers, used))
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -113,12 +113,16 @@ def bucket(number: int) -> str:
     return f"daylily-customer-{number:05}"
 
 
-def _serve(pipe: Connection, customers: int) -> None:
+def _serve(pipe: Connection, customers: int, used: bool) -> None:
+    from benchmarks.usage_world import seed_usage
+
     with Sandbox() as sandbox:
         os.environ.update(sandbox.environment())
         for _ in tables.make(home_door(Settings()), Settings().tables):
             pass
         make_buckets(customers)
+        if used:
+            seed_usage(sandbox, customers)
         sandbox.clear_requests()
         pipe.send(sandbox.environment())
         while (what := pipe.recv()) is not None:

@@ -12,16 +12,20 @@ from controller.aws.clients import Aws, Role
 from controller.collect import Collector
 from controller.domain.collected import StoredGates, StoredUsage
 from controller.domain.customer import Account, Origin
-from controller.domain.gate import Gate
+from controller.domain.gate import Policy
 from controller.domain.safety import EMPTY
 from controller.domain.settings import AccountSettings, Settings
-from controller.errors import AccountFailure, Failure, InvalidInput
+from controller.errors import AccountFailure, InvalidInput
 from controller.fleet import Fleet, Options, Site
+from controller.gatekeeper import Gatekeeper
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
+from controller.listening import Listener
 from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
+from controller.store.gates import Gates
 from controller.store.lease import Leases, collect_lease, lease_name
+from controller.store.pauses import Pauses
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
@@ -51,6 +55,12 @@ class House:
     applied_plans: AppliedPlans
     account_ids: Mapping[str, str]
     """The id of each account, by account name."""
+    topic_arns: Mapping[str, str]
+    """The alert topic of each account, by account name."""
+    gatekeeper: Gatekeeper
+    listener: Listener
+    home: Aws
+    """The door to where the tables are."""
     clock: Clock
     doors: tuple[Aws, ...]
     """The doors to AWS, one for each set of credentials; they count their calls."""
@@ -68,16 +78,12 @@ class Books:
 
 def books(settings: Settings) -> Books:
     """What is stored for these settings. Asks AWS nothing yet."""
-    home = home_door(settings)
-    statuses = Statuses(home, settings.tables.billing)
-    return Books(statuses, UsageMonths(home, settings.tables.billing, settings.controller_id), _NoGates(), utc_now)
+    home, table = home_door(settings), settings.tables.billing
+    return Books(Statuses(home, table), usage_months(home, settings), Gates(home, table), utc_now)
 
 
-class _NoGates:
-    """Nothing decides yet."""
-
-    def load(self) -> Mapping[str, Gate | Failure]:
-        return {}
+def usage_months(home: Aws, settings: Settings) -> UsageMonths:
+    return UsageMonths(home, settings.tables.billing, settings.controller_id)
 
 
 def build(
@@ -99,6 +105,7 @@ def build(
     home = home_door(settings)
     doors = _doors(settings, home)
     sites: dict[str, Site] = {}
+    spends: dict[str, SpendReader] = {}
     for one, door in doors:
         account = _account(one, door, settings, origin)
         context = Context(account, door, home, settings, clock, full)
@@ -107,11 +114,13 @@ def build(
             tuple(kind(context) for kind in ACCOUNT_KINDS),
             tuple(kind(context) for kind in CUSTOMER_KINDS),
         )
+        spends[one.name] = SpendReader(door, account, clock)
     statuses = Statuses(home, settings.tables.billing)
     settle = timedelta(seconds=settings.settle_seconds)
     limits = settings.safety.model_copy(update={"allow": _allowed(settings, allow)})
     options = Options(settings.controller_id, settings.concurrency, settle, commit, limits, take_over)
     names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
+    keeper = gatekeeper(home, settings, clock)
     return House(
         fleet=Fleet(sites, statuses, clock, options),
         statuses=statuses,
@@ -119,6 +128,10 @@ def build(
         lease_names=names,
         applied_plans=AppliedPlans(home, settings.tables.billing),
         account_ids={name: site.account.account_id for name, site in sites.items()},
+        topic_arns={name: site.account.topic_arn for name, site in sites.items()},
+        gatekeeper=keeper,
+        listener=Listener(keeper, spends, usage_months(home, settings), clock),
+        home=home,
         clock=clock,
         doors=_distinct(home, doors),
     )
@@ -140,13 +153,14 @@ def collect_house(settings: Settings, origin: Origin, clock: Clock | None = None
     clock = clock or utc_now
     home = home_door(settings)
     doors = _doors(settings, home)
-    usage, table = settings.usage, settings.tables.billing
+    usage = settings.usage
     sources = {one.name: _sources(_account(one, door, settings, origin), door, settings, clock) for one, door in doors}
     ledger = WorksetReader(home, settings.tables.worksets, clock)
     library = Library(sources, ledger, forecasts=usage.forecast == "cost_explorer")
-    months = UsageMonths(home, table, settings.controller_id)
+    months, statuses = usage_months(home, settings), Statuses(home, settings.tables.billing)
+    keeper = gatekeeper(home, settings, clock)
     return CollectHouse(
-        collector=Collector(library, months, Statuses(home, table), usage, clock, settings.controller_id),
+        collector=Collector(library, months, statuses, usage, clock, settings.controller_id, keeper),
         leases=leases(home, settings, clock),
         lease=collect_lease(settings.controller_id),
         doors=_distinct(home, doors),
@@ -180,9 +194,20 @@ def _allowed(settings: Settings, allow: Collection[str]) -> tuple[str, ...]:
 
 def leases(home: Aws, settings: Settings, clock: Clock | None = None) -> Leases:
     """The leases of this settings' table, held in the name of this process."""
+    return Leases(home, settings.tables.billing, _who(), clock or utc_now, time.monotonic, time.sleep)
+
+
+def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:
+    """The keeper of the gates in this settings' tables; the audit trail names this process."""
+    gates, records = Gates(home, settings.tables.billing), Pauses(home, settings.tables.customers)
+    policy = Policy(**settings.gate.model_dump())
+    return Gatekeeper(gates, records, policy, clock, _who(), settings.concurrency)
+
+
+def _who() -> str:
+    """This process in words, with the CI run where it is one."""
     run = os.environ.get("GITHUB_RUN_ID") or os.environ.get("CI_JOB_URL")
-    who = f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}" + (f", CI run {run}" if run else "")
-    return Leases(home, settings.tables.billing, who, clock or utc_now, time.monotonic, time.sleep)
+    return f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}" + (f", CI run {run}" if run else "")
 
 
 def home_door(settings: Settings) -> Aws:

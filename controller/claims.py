@@ -1,7 +1,7 @@
 """Who has a right to what: two customers must never fight over one bucket, nor strip it from each other. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.domain.customer import Customer, Owner
@@ -19,39 +19,53 @@ class Claims:
     of this run.
     """
 
-    wanted: Mapping[tuple[str, Key], set[str]]
-    retained: Mapping[tuple[str, Key], set[str]]
-    held: Mapping[tuple[str, Key], set[str]]
+    wanted: "Owners"
+    retained: "Owners"
+    held: "Owners"
 
-    def others(self, owner: Owner, key: Key) -> set[str]:
+    def others(self, owner: Owner, key: Key) -> frozenset[str]:
         """The owners beside this one that the key must not be removed from."""
-        at = (owner.account, key)
-        return set().union(*(who.get(at, ()) for who in (self.wanted, self.retained, self.held))) - {owner.id}
+        found = (who.get(owner.account, {}).get(key, NOBODY) for who in (self.wanted, self.retained, self.held))
+        return NOBODY.union(*found) - {owner.id}
 
-    def holders(self, owner: Owner, key: Key) -> set[str]:
+    def holders(self, owner: Owner, key: Key) -> frozenset[str]:
         """The owners that the key must not be taken over from."""
-        return self.held.get((owner.account, key), set()) - {owner.id}
+        return self.held.get(owner.account, {}).get(key, NOBODY) - {owner.id}
+
+
+Owners = Mapping[str, Mapping[Key, frozenset[str]]]
+"""Owner ids by account and key. Nearly always there is one, and all keys of an owner share one value."""
+
+NOBODY: frozenset[str] = frozenset()
 
 
 def claims_of(cases: Iterable[Case], statuses: Mapping[str, Status]) -> Claims:
-    wanted: dict[tuple[str, Key], set[str]] = defaultdict(set)
-    retained: dict[tuple[str, Key], set[str]] = defaultdict(set)
-    held: dict[tuple[str, Key], set[str]] = defaultdict(set)
+    wanted, retained, held = _Collected(), _Collected(), _Collected()
     in_this_run = set()
     for case in cases:
-        in_this_run.add(case.owner.id)
-        is_gone = not case.desired and isinstance(case.owner, Customer)
-        for key in case.desired:
-            wanted[case.owner.account, key].add(case.owner.id)
-        for key in case.applied if is_gone and case.owner.deletion_policy == "Retain" else ():
-            retained[case.owner.account, key].add(case.owner.id)
+        owner = case.owner
+        in_this_run.add(owner.id)
+        wanted.add(owner.account, owner.id, case.desired)
+        if not case.desired and isinstance(owner, Customer) and owner.deletion_policy == "Retain":
+            retained.add(owner.account, owner.id, case.applied)
     for status in statuses.values():
-        for key in status.keys if status.owner_id not in in_this_run and not status.is_account else ():
-            held[status.account, key].add(status.owner_id)
-    return Claims(wanted, retained, held)
+        if status.owner_id not in in_this_run and not status.is_account:
+            held.add(status.account, status.owner_id, status.keys)
+    return Claims(wanted.owners, retained.owners, held.owners)
 
 
-def held_by(owners: set[str]) -> Unreadable:
+class _Collected:
+    def __init__(self) -> None:
+        self.owners: dict[str, dict[Key, frozenset[str]]] = defaultdict(dict)
+
+    def add(self, account: str, owner_id: str, keys: Iterable[Key]) -> None:
+        just_this = frozenset({owner_id})
+        there = self.owners[account]
+        for key in keys:
+            there[key] = there[key] | just_this if key in there else just_this
+
+
+def held_by(owners: Collection[str]) -> Unreadable:
     return Unreadable(
         PermanentFailure(
             f"it is held by {', '.join(sorted(owners))}",

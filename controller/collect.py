@@ -17,6 +17,7 @@ from controller.domain.settings import UsageSettings
 from controller.domain.status import Status
 from controller.domain.usage import AccountMonth, CostReading, CustomerMonth, Forecast
 from controller.errors import Failure, InvalidInput, PermanentFailure, TransientFailure
+from controller.gatekeeper import Verdict
 from controller.sources import Asking, Library, Progress
 
 PAGE_PRICE = Decimal("0.01")
@@ -27,6 +28,19 @@ MONTHS_BACK = 6
 
 class Statuses(Protocol):
     def load(self) -> Mapping[str, Status | Failure]: ...
+
+
+class Judge(Protocol):
+    """Who decides the gates."""
+
+    def judge(self, customers: Sequence[Customer], months: Mapping[str, CustomerMonth]) -> tuple[Verdict, ...]: ...
+
+
+class NoJudge:
+    """Gates stay as they are."""
+
+    def judge(self, customers: Sequence[Customer], months: Mapping[str, CustomerMonth]) -> tuple[Verdict, ...]:
+        return ()
 
 
 class Store(Protocol):
@@ -97,6 +111,8 @@ class Collected:
     results: tuple[MonthResult, ...]
     pages: int
     problems: tuple[Problem, ...]
+    verdicts: tuple[Verdict, ...] = ()
+    """What was decided of the gates, where the running month was collected."""
 
     @property
     def dollars(self) -> Decimal:
@@ -114,8 +130,10 @@ class Collector:
         settings: UsageSettings,
         clock: Callable[[], datetime],
         controller_id: str = "default",
+        judge: Judge | None = None,
     ) -> None:
         self._library, self._store, self._statuses = library, store, statuses
+        self._judge = judge or NoJudge()
         self._settings, self._clock, self._controller_id = settings, clock, controller_id
 
     def collect(
@@ -128,6 +146,8 @@ class Collector:
         progress: Progress = lambda *_: None,
     ) -> Collected:
         """Reads and stores these months; None: the running one, and those before it of which anything may change.
+
+        With the running month the gates are decided anew, of every customer of this controller.
 
         `force_costs`: Cost Explorer is asked although it was asked lately, or has closed the bill. Raises InvalidInput
         for a month that has not begun, Failure where the store cannot be read, and TransientFailure where the lease was
@@ -151,7 +171,14 @@ class Collector:
             unsaved = self._save(case, after, accounts, hold)
             problems += [Problem("not stored", failure, who) for failure, who in _grouped(unsaved)]
             results += [self._result(case, payer, after, accounts, unsaved, readings) for payer in case.payers]
-        return Collected(tuple(results), _pages(readings), tuple(problems))
+        verdicts: tuple[Verdict, ...] = ()
+        if Month.of(now) in wanted:
+            _check(hold)
+            verdicts = self._judge.judge(
+                ours, {one.customer_id: one for one in recorded if one.month == str(wanted[-1])}
+            )
+            problems += [Problem("gate", one.failure, (one.customer_id,)) for one in verdicts if one.failure]
+        return Collected(tuple(results), _pages(readings), tuple(problems), verdicts)
 
     # What is to be read
 

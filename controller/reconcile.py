@@ -4,15 +4,16 @@ Everything here works on any kinds: real ones, or the in-memory fakes of the tes
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.domain.customer import Owner
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, Plan, Rules, build_plan
-from controller.domain.resource import Applied, Key, Observation, Target, Unreadable
+from controller.domain.resource import Applied, Key, Observation, Present, Target, Unreadable
+from controller.domain.state import sharing
 from controller.domain.status import Pass, Status, applied_states, next_status
 from controller.errors import AccountFailure, Failure, unexpected
 
@@ -29,17 +30,17 @@ class Case:
     applied: Mapping[Key, Applied[Any]]
     status: Status | None
 
-    @property
-    def targets(self) -> dict[Key, Target[Any]]:
-        """Desired keys plus inventory keys: all that has to be looked at."""
-        keys = {**self.desired, **self.applied}
-        return {key: Target(key.name, self.desired.get(key), self.applied.get(key)) for key in keys}
+    def targets(self, kind: str) -> Iterator[Target[Any]]:
+        """Desired keys plus inventory keys: all that has to be looked at of a kind."""
+        keys = [key for key in self.desired if key.kind == kind]
+        keys += [key for key in self.applied if key.kind == kind and key not in self.desired]
+        return (Target(key.name, self.desired.get(key), self.applied.get(key)) for key in keys)
 
 
 def open_case(owner: Owner, kinds: Sequence[AnyKind], status: Status | None, *, wanted: bool = True) -> Case:
     """The case of an owner; `wanted` False: its manifest is gone, so nothing is desired any more."""
     desired = {Key(kind.name, name): state for kind in kinds if wanted for name, state in kind.desired(owner).items()}
-    return Case(owner, desired, applied_states(status, kinds), status)
+    return Case(owner, desired, applied_states(status, kinds, desired), status)
 
 
 def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]:
@@ -49,9 +50,9 @@ def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]
     """
     targets: dict[str, Target[Any]] = {}
     for case in cases:
-        for key, target in case.targets.items():
-            if key.kind == kind.name and (target.desired is not None or key.name not in targets):
-                targets[key.name] = target  # of two owners with one name, the one that wants it says where it is
+        for target in case.targets(kind.name):
+            if target.desired is not None or target.name not in targets:
+                targets[target.name] = target  # of two owners with one name, the one that wants it says where it is
     if not targets:
         return {}
     found: Mapping[str, Observation[Any]]
@@ -61,7 +62,13 @@ def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]
         found = dict.fromkeys(targets, Unreadable(failure))
     except Exception as error:  # noqa: BLE001 - a bug in one kind must not stop the others
         found = dict.fromkeys(targets, Unreadable(unexpected(error, kind.name)))
-    return {Key(kind.name, name): observation for name, observation in found.items()}
+    return {Key(kind.name, name): _sharing(observation, targets[name]) for name, observation in found.items()}
+
+
+def _sharing(seen: Observation[Any], target: Target[Any]) -> Observation[Any]:
+    if not isinstance(seen, Present) or target.desired is None:
+        return seen
+    return replace(seen, state=sharing(seen.state, target.desired))
 
 
 def plan(case: Case, kinds: Sequence[AnyKind], observed: Mapping[Key, Observation[Any]], rules: Rules) -> Plan:

@@ -1,11 +1,12 @@
 """Fakes with state: an AWS of dictionaries, kinds that live in it, and a store. No boto3, no network."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from controller.domain.customer import Account, Billing, Bucket, Budget, Customer
+from controller.domain.gate import Gate, Pause, Turn
 from controller.domain.kind import AnyKind, Kind, Path
 from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
 from controller.domain.status import Status
@@ -161,6 +162,65 @@ class MemoryStore:
 
     def delete(self, status: Status) -> None:
         self.statuses.pop(status.owner_id, None)
+
+
+@dataclass
+class MemoryGates:
+    """Gates and their trail in a dictionary and a list, with the optimistic locking of the real store."""
+
+    gates: dict[str, Gate | Failure] = field(default_factory=dict)
+    trail: list[Turn] = field(default_factory=list)
+    saves: list[str] = field(default_factory=list)
+    failing: dict[str, Failure] = field(default_factory=dict)
+    """By customer id."""
+
+    def load(self) -> Mapping[str, Gate | Failure]:
+        return dict(self.gates)
+
+    def get(self, customer_id: str) -> Gate | Failure | None:
+        return self.gates.get(customer_id)
+
+    def save_all(self, steps: Sequence[tuple[Gate, Gate | None, Turn | None]]) -> Mapping[str, Failure]:
+        failures: dict[str, Failure] = {}
+        for step in steps:
+            try:
+                self._save(*step)
+            except Failure as failure:
+                failures[step[0].customer_id] = failure
+        return failures
+
+    def _save(self, gate: Gate, previous: Gate | None, entry: Turn | None) -> None:
+        if failure := self.failing.get(gate.customer_id):
+            raise failure
+        stored = self.gates.get(gate.customer_id)
+        version = previous.version if previous else 0
+        if (stored.version if isinstance(stored, Gate) else 0) != version:
+            raise TransientFailure("another run wrote this gate in the meantime")
+        self.gates[gate.customer_id] = replace(gate, version=version + 1)
+        self.trail += [entry] if entry else []
+        self.saves.append(gate.customer_id)
+
+
+@dataclass
+class MemoryRecords:
+    """What customer records say of the gate, by customer id; who is not in it has no record."""
+
+    said: dict[str, Pause] = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+    failing: dict[str, Failure] = field(default_factory=dict)
+    """By `read ID` and `write ID`."""
+
+    def read(self, customer_ids: Collection[str]) -> Mapping[str, Pause | Failure | None]:
+        return {one: self.failing.get(f"read {one}") or self.said.get(one) for one in customer_ids}
+
+    def write(self, customer_id: str, pause: Pause) -> bool:
+        if failure := self.failing.get(f"write {customer_id}"):
+            raise failure
+        if customer_id not in self.said:
+            return False
+        self.said[customer_id] = pause
+        self.writes.append(customer_id)
+        return True
 
 
 @dataclass

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +27,18 @@ import yaml
 
 from controller.bootstrap import powers
 from controller.domain.diagnostic import RULES, Diagnostic
+from controller.domain.gate import Policy, decide, turn
 from controller.entrypoints import exit_codes
 from controller.entrypoints.cli import cli, run
 from controller.entrypoints.local import LOCAL
 from controller.kinds import KINDS
 from controller.manifests.files import load
 from controller.manifests.settings_file import LoadedSettings, load_settings
+from controller.render import gate_view
 from controller.render.diagnostics import render_text
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
+from tests.domain.gate_cases import CASES, NOW, WAS_OPEN, facts
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")] + sorted(
@@ -367,6 +372,19 @@ def permissions() -> str:
     return table(("kind", "IAM actions"), rows)
 
 
+def gate_cases() -> str:
+    rows = ((case.before, case.known, f"**{case.state}**", f"`{case.reason}`", case.why) for case in CASES)
+    return table(("before", "what is known", "gate", "reason", "why"), rows)
+
+
+def gate_example() -> str:
+    previous = replace(WAS_OPEN, customer_id="cust_abc123")
+    gate = decide("cust_abc123", facts(480, accrued=Decimal("32.30")), previous, Policy())
+    entry = turn(previous, gate, "ann on laptop, process 4711", NOW)
+    page = gate_view.details(gate, NOW, [entry] if entry else [])
+    return f"```text\n$ reconcile gate cust_abc123 --history\n{page}```\n"
+
+
 def allowances() -> str:
     return table(("name", "allows that"), ((f"`{name}`", words) for name, words in sorted(powers().items())))
 
@@ -378,6 +396,8 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "conditions-of-kinds": conditions,
     "permissions": permissions,
     "powers": allowances,
+    "gate-cases": gate_cases,
+    "gate-example": gate_example,
 }
 
 

@@ -2,9 +2,10 @@
 
 One pace for each service and operation of an account, so that one throttled operation does not slow the others. The
 rates of AWS are not published and differ by account, so they are learnt: a throttled call lowers the rate to what was
-answered lately, and quiet time raises it again, little by little.
+answered lately, and quiet time raises it again: quickly up to where it was throttled last, little by little beyond.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,9 @@ LOWER = 0.9
 """Of that rate, the share that is tried next."""
 RAISE_PER_SECOND = 0.05
 """By which share the rate grows in a second without throttling."""
+RECOVER_PER_SECOND = 0.5
+"""By which share it grows while it is below the rate that was throttled last: the first lesson comes after a burst, and
+says little."""
 SLOWEST = 0.5
 """Calls a second that are always tried."""
 ONE_LESSON = 0.5
@@ -28,6 +32,7 @@ class Pace:
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._rate: float | None = None
+        self._ceiling = math.inf
         self._next = 0.0
         self._learnt_at = 0.0
         self._answered: deque[float] = deque()
@@ -55,7 +60,8 @@ class Pace:
             self._answered.append(now)
             self._forget(now)
             if self._rate is not None:
-                self._rate *= 1 + RAISE_PER_SECOND * min(now - self._learnt_at, 1 / self._rate)
+                growth = RECOVER_PER_SECOND if self._rate < LOWER * self._ceiling else RAISE_PER_SECOND
+                self._rate *= 1 + growth * min(now - self._learnt_at, 1 / self._rate)
 
     def throttled(self) -> None:
         """A call was refused for coming too fast."""
@@ -65,7 +71,8 @@ class Pace:
                 return
             self._forget(now)
             let_through = len(self._answered) / WINDOW
-            self._rate = max(SLOWEST, LOWER * min(let_through, self._rate or let_through))
+            self._ceiling = self._rate or math.inf
+            self._rate = max(SLOWEST, LOWER * min(let_through, self._ceiling))
             self._learnt_at, self._next = now, now + 1 / self._rate
 
     def _forget(self, now: float) -> None:

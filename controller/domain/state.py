@@ -5,13 +5,18 @@ into.
 """
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from controller.domain.diff import Plain
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 Packed = str
 """All of a state as JSON text."""
@@ -36,6 +41,14 @@ def says_the_same(packed: Packed, state: Any) -> bool:
     """Whether the packed state is equal to this one, in the fields that `==` looks at."""
     told, plain = json.loads(packed), comparable(state)
     return isinstance(told, dict) and {name: told.get(name) for name in plain} == plain
+
+
+def sharing(state: T, other: T) -> T:
+    """The state, with the very values of another one where they are equal: most of a fleet need not be kept twice."""
+    equal = [field.name for field in fields(other) if getattr(state, field.name) == getattr(other, field.name)]
+    if len(equal) == len(fields(other)):
+        return other
+    return replace(state, **{name: getattr(other, name) for name in equal})
 
 
 def comparable(state: Any | None) -> Plain:

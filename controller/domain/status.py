@@ -4,7 +4,7 @@ Conditions follow kstatus: Ready and Synced always, Reconciling and Stalled only
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -126,13 +126,25 @@ class Status:
         return tuple(entry.key for entry in self.inventory)
 
 
-def applied_states(status: Status | None, kinds: Iterable[AnyKind]) -> dict[Key, Applied[Any]]:
-    """The inventory as the kinds' own states. A state of an older shape is None: known to be ours, contents unknown."""
+def applied_states(
+    status: Status | None, kinds: Iterable[AnyKind], desired: Mapping[Key, Any]
+) -> dict[Key, Applied[Any]]:
+    """The inventory as the kinds' own states. A state of an older shape is None: known to be ours, contents unknown.
+
+    Mostly what was applied is what is `desired`: then it is that very value, and nothing is unpacked.
+    """
     types = {kind.name: kind.state for kind in kinds}
     entries = status.inventory if status else ()
+
+    def state_of(entry: Entry) -> Any | None:
+        wanted = desired.get(entry.key)
+        if wanted is not None and entry.state == pack(wanted):
+            return wanted
+        return unpack(types[entry.kind], entry.state)
+
     return {
         entry.key: Applied(
-            state=unpack(types[entry.kind], entry.state),
+            state=state_of(entry),
             at=entry.at,
             verified_at=entry.verified_at,
             replaced=unpack(types[entry.kind], entry.replaced),

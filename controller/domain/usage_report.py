@@ -174,10 +174,12 @@ def _vcpu_hours(stored: CustomerMonth) -> Figure:
 
 
 def _directions(stored: CustomerMonth) -> dict[str, Figure]:
-    """GB moved in, out, and together. A direction is known where a service's name says it."""
+    """GB moved in, out, and together. What AWS bills as transfer goes out, but where the name says In."""
     lines = [line for line in stored.lines if line.part == "data_transfer"]
-    told = {way: [line for line in lines if line.service.lower().split()[-1:] == [way]] for way in ("in", "out")}
-    return {way: _quantity(stored, found) for way, found in (told | {"": lines}).items()}
+    told: dict[str, list[Line]] = {"in": [], "out": [], "": lines}
+    for line in lines:
+        told["in" if line.service.lower().endswith(" in") else "out"].append(line)
+    return {way: _quantity(stored, found) for way, found in told.items()}
 
 
 def _quantity(stored: CustomerMonth, lines: Sequence[Line]) -> Figure:

@@ -249,6 +249,35 @@ def costs(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("customer")
+@_settings
+@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--history", is_flag=True, help="Also the audit trail, the newest first.")
+def gate(**options: Any) -> int:
+    """Whether a customer may submit new worksets: exit 0 where it may, 10 where it is held, 1 where nobody knows."""
+    from controller.entrypoints import gating
+
+    return gating.gate(**options)
+
+
+@cli.command()
+@click.option("--queue", required=True, metavar="URL", help="SQS queue that is subscribed to the alert topic.")
+@click.option("--once", is_flag=True, help="End when the queue is empty.")
+@click.option(
+    "--max-messages", type=click.IntRange(1, 10), default=10, show_default=True, metavar="N",
+    help="Messages that are dealt with at a time.",
+)  # fmt: skip
+@_files
+@_settings
+@_controller
+def listen(**options: Any) -> int:
+    """Take budget alerts from a queue, and decide the gates of those customers at once, until Ctrl-C."""
+    from controller.entrypoints import gating
+
+    return gating.listen(**options)
+
+
+@cli.command()
 @_settings
 @_controller
 @click.option("--yes", is_flag=True, help="Do not ask.")

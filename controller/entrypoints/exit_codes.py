@@ -10,5 +10,7 @@ REFUSED = 4
 """A guard said no; nothing was done."""
 PARTIAL = 5
 """Some customers failed, the others are done."""
+HELD = 10
+"""Only `gate`: the customer may submit no new worksets."""
 USAGE = 64
 INTERRUPTED = 130

@@ -109,13 +109,16 @@ class BucketTagging(Kind[Customer, BucketTags]):
             if target.desired and target.applied and target.applied.state == target.desired:
                 settled[target.desired.region].append(target)
         many = [(region, asked) for region, asked in settled.items() if len(asked) > FEW]
-        found = self._aws.each(lambda one: known_tags(self._aws, one[0], OURS, len(one[1])), many)
+        found = self._aws.each(lambda one: self._known_in(*one), many)
+        return {name: seen for part in found if not isinstance(part, Failure) for name, seen in part.items()}
+
+    def _known_in(self, region: str, asked: Collection[Target[BucketTags]]) -> dict[str, Observation[BucketTags]]:
+        wanted = {target.name: target for target in asked}
         return {
-            target.name: seen
-            for (region, asked), index in zip(many, found, strict=True)
-            if not isinstance(index, Failure)
-            for target in asked
-            if _is_as_wanted(seen := _observation(index.get(target.name, {}), region), target)
+            name: seen
+            for page in known_tags(self._aws, region, OURS, len(asked))
+            for name, tags in page.items()
+            if name in wanted and _is_as_wanted(seen := _observation(tags, region), wanted[name])
         }
 
     def _look(self, target: Target[BucketTags]) -> Observation[BucketTags]:

@@ -115,9 +115,18 @@ class Budgets(Kind[Customer, BudgetState]):
         yield dict(zip(names, self._aws.each(self._read_one, names), strict=True))
 
     def _all(self) -> Iterator[_Found]:
-        """All budgets of the account, in pages of 1,000, each budget with its notifications."""
+        """All budgets of the account, in pages of 1,000, each budget with its notifications.
+
+        Equal notifications are one value: there are thousands of each.
+        """
+        known: dict[tuple[str, ...], Mapping[str, Any]] = {}
+
+        def shared(notification: Mapping[str, Any]) -> Mapping[str, Any]:
+            bare = _bare(notification)
+            return known.setdefault(tuple(map(str, bare.values())), bare)
+
         alerts = {
-            one["BudgetName"]: one.get("Notifications", [])
+            one["BudgetName"]: [shared(notification) for notification in one.get("Notifications", ())]
             for page in self._pages("describe_budget_notifications_for_account", MaxResults=PAGE)
             for one in page.get("BudgetNotificationsForAccount", ())
         }

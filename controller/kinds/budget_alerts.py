@@ -6,6 +6,7 @@ An alert is identified in AWS by its type, operator, threshold and threshold typ
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from sys import intern
 from typing import Any
 
 SIGNS = {"GREATER_THAN": ">", "LESS_THAN": "<", "EQUAL_TO": "="}
@@ -14,9 +15,12 @@ SIGNS = {"GREATER_THAN": ">", "LESS_THAN": "<", "EQUAL_TO": "="}
 def alert_key(
     type_: str, threshold: Decimal | float, operator: str = "GREATER_THAN", threshold_type: str = "PERCENTAGE"
 ) -> str:
-    """The key of an alert. AWS gives thresholds as floats and leaves out a ThresholdType of PERCENTAGE."""
+    """The key of an alert. AWS gives thresholds as floats and leaves out a ThresholdType of PERCENTAGE.
+
+    Interned: a fleet has few different alerts, and thousands of each.
+    """
     unit = " %" if threshold_type == "PERCENTAGE" else ""
-    return f"{type_} {SIGNS[operator]} {_plain(Decimal(str(threshold)))}{unit}"
+    return intern(f"{type_} {SIGNS[operator]} {_plain(Decimal(str(threshold)))}{unit}")
 
 
 def to_notification(key: str) -> dict[str, Any]:

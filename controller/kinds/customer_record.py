@@ -2,7 +2,7 @@
 
 Only our attributes are written, one by one, so that what others keep in the item (api_tokens and so on) survives.
 `created_at` is set when the record is first written and never again. Removing a customer closes the record: it stays
-for the books, marked with `closed_at`.
+for the books, marked with `closed_at`. What the gate writes into it is the gate's alone, until the record is closed.
 """
 
 import json
@@ -13,14 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from controller.aws.attributes import decode, encode
+from controller.aws.many_items import BATCH, read_items
 from controller.domain.customer import Customer
 from controller.domain.kind import Kind, Path
 from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
 from controller.errors import Failure
 from controller.kinds.context import Context
-
-BATCH = 100
-"""Keys in one BatchGetItem, the most that DynamoDB takes."""
 
 SOURCES = {
     "customer_name": "spec.displayName",
@@ -31,6 +29,9 @@ SOURCES = {
     "discount_percent": "spec.billing.discountPercent",
     "bucket_names": "spec.storage.buckets",
 }
+
+OF_THE_GATE = ("worksets_paused", "paused_reason", "paused_since")
+"""Attributes that store/pauses.py writes: neither this kind's nor anybody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,8 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         names = sorted(target.name for target in targets)
         batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
         observed: dict[str, Observation[CustomerRecord]] = {}
-        for batch, answer in zip(batches, self._aws.each(self._read, batches), strict=True):
-            for name in batch:
-                if isinstance(answer, Failure):
-                    observed[name] = Unreadable(answer)
-                else:
-                    observed[name] = _observation(answer.get(name))
+        for batch, seen in zip(batches, self._aws.each(self._look, batches), strict=True):
+            observed |= dict.fromkeys(batch, Unreadable(seen)) if isinstance(seen, Failure) else seen
         return observed
 
     def put(self, name: str, desired: CustomerRecord, observed: CustomerRecord | None) -> None:
@@ -91,21 +88,17 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         self._update(name, wanted, removed, once={"created_at": _timestamp(self._clock())})
 
     def delete(self, name: str, observed: CustomerRecord) -> None:
-        self._update(name, {}, [], once={"closed_at": _timestamp(self._clock())})
+        self._update(name, {}, OF_THE_GATE, once={"closed_at": _timestamp(self._clock())})
 
     def source(self, owner: Customer, name: str, path: Path) -> str:
         return SOURCES.get(path[0], "")
 
+    def _look(self, names: Collection[str]) -> dict[str, Observation[CustomerRecord]]:
+        items = self._read(names)
+        return {name: _observation(items.get(name)) for name in names}
+
     def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The items with these ids; what DynamoDB leaves unprocessed is asked for again."""
-        items: dict[str, dict[str, Any]] = {}
-        request = {self._table: {"Keys": [{"customer_id": {"S": name}} for name in names], "ConsistentRead": True}}
-        while request:
-            answer = self._aws.call("dynamodb", "batch_get_item", about=self._table, RequestItems=request)
-            for item in answer["Responses"].get(self._table, []):
-                items[item["customer_id"]["S"]] = item
-            request = answer.get("UnprocessedKeys", {})
-        return items
+        return read_items(self._aws, self._table, "customer_id", names)
 
     def _update(self, name: str, values: Mapping[str, Any], removed: Iterable[str], *, once: Mapping[str, Any]) -> None:
         sets = [f"#{key} = :{key}" for key in values] + [f"#{key} = if_not_exists(#{key}, :{key})" for key in once]
@@ -127,7 +120,7 @@ def _observation(item: Mapping[str, Any] | None) -> Observation[CustomerRecord]:
     if item is None:
         return Absent()
     ours = decode({key: item[key] for key in SOURCES if key in item})
-    foreign = tuple(sorted(set(item) - set(SOURCES) - {"customer_id", "created_at", "closed_at"}))
+    foreign = tuple(sorted(set(item) - {*SOURCES, *OF_THE_GATE, "customer_id", "created_at", "closed_at"}))
     if "closed_at" in item or not ours:
         return Absent(foreign)
     return Present(_record(ours), foreign)

@@ -1,13 +1,14 @@
 """The IAM policy that the tool needs, from what the kinds, the store and the readers of usage declare.
 
-Statements of their own: what a plan needs, what an apply needs on top, what `collect` reads and writes, what `init
---aws` needs once, and what accounts with a `role_arn` need.
+Statements of their own: what a plan needs, what an apply needs on top, what `collect` reads and writes, what `listen`
+needs for its queue, what `init --aws` needs once, and what accounts with a `role_arn` need.
 """
 
 import json
 
 from controller.kinds import KINDS
-from controller.store import lease, statuses, tables, usage_months
+from controller.store import gates, lease, pauses, statuses, tables, usage_months
+from controller.usage.alert_queue import AlertQueue
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
 from controller.usage.storage_metrics import StorageReader
@@ -24,7 +25,8 @@ def iam_policy() -> str:
     used = {action for kind in KINDS for action in kind.permissions} | statuses.PERMISSIONS | lease.PERMISSIONS
     used |= {"sts:GetCallerIdentity"}
     collecting = {action for reader in READERS for action in reader.permissions}
-    collecting |= usage_months.PERMISSIONS | lease.PERMISSIONS | {"sts:GetCallerIdentity"}
+    collecting |= usage_months.PERMISSIONS | gates.PERMISSIONS | pauses.PERMISSIONS | lease.PERMISSIONS
+    collecting |= {"sts:GetCallerIdentity"}
     policy = {
         "Version": "2012-10-17",
         "Statement": [
@@ -32,6 +34,7 @@ def iam_policy() -> str:
             _statement("ApplyWrites", used - _reading(used)),
             _statement("CollectReads", _reading(collecting)),
             _statement("CollectWrites", collecting - _reading(collecting)),
+            _statement("ListenToAlerts", set(AlertQueue.permissions)),
             _statement("InitMakesTables", set(tables.PERMISSIONS)),
             _statement("AssumeRolesOfOtherAccounts", {"sts:AssumeRole"}),
         ],

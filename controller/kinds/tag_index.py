@@ -5,6 +5,7 @@ of what is as it should be; everything else is read from S3 itself.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from controller.aws.clients import Aws
@@ -16,22 +17,20 @@ PAGE = 100
 ARN = "arn:aws:s3:::"
 
 
-def known_tags(aws: Aws, region: str, tag: tuple[str, str], most_pages: int) -> Mapping[str, Mapping[str, str]]:
-    """All tags of the account's own buckets of one region that carry `tag`, by bucket, of the first `most_pages`.
+def known_tags(
+    aws: Aws, region: str, tag: tuple[str, str], most_pages: int
+) -> Iterator[Mapping[str, Mapping[str, str]]]:
+    """All tags of the account's own buckets of one region that carry `tag`, by bucket, page by page.
 
     Never raises Failure: where the API is denied or does not answer, what it told so far is all that is known.
     """
-    known: dict[str, Mapping[str, str]] = {}
     pages = _pages(aws, region, tag)
-    try:
+    with suppress(Failure):
         for _, page in zip(range(most_pages), pages, strict=False):
-            known |= {
+            yield {
                 one["ResourceARN"].removeprefix(ARN): {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
                 for one in page["ResourceTagMappingList"]
             }
-    except Failure:
-        return known
-    return known
 
 
 def _pages(aws: Aws, region: str, tag: tuple[str, str]) -> Iterator[Mapping[str, Any]]:

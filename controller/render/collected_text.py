@@ -1,11 +1,13 @@
 """What a collect did, for people and as JSON."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from controller.collect import PAGE_PRICE, Collected, MonthResult
 from controller.render.figure_words import amount
+from controller.render.gate_view import verdict
 from controller.render.json_text import json_text
 from controller.render.page import Line, Page, line, table
 
@@ -24,6 +26,7 @@ def document(collected: Collected, pages: int) -> str:
         {
             "format_version": FORMAT_VERSION,
             "months": [_plain(one) for one in collected.results],
+            "gates": {one.customer_id: one.gate.state for one in collected.verdicts if one.gate},
             "pages": pages,
             "usd": price(pages),
             "problems": [
@@ -48,6 +51,12 @@ def _lines(collected: Collected) -> Iterator[Line]:
         return
     rows = [HEAD, *(_row(one) for one in collected.results)]
     yield from table(rows, right=frozenset({2, 3, 4, 5, 6}))
+    states = Counter(one.gate.state for one in collected.verdicts if one.gate)
+    if states:
+        yield line("Gates: " + ", ".join(f"{states[state]:,} {state}" for state in sorted(states)))
+    for one in collected.verdicts:
+        if one.gate and (one.before is None or one.before.state != one.gate.state) and one.gate.state != "open":
+            yield from verdict(one).lines
 
 
 def _row(one: MonthResult) -> tuple[str, ...]:

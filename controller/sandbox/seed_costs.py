@@ -54,7 +54,7 @@ COSTS = (
     SeedCost(ACME, REQUESTS, "  0.20   0.31   0.42   0.55   0.63   0.64"),
     SeedCost(ACME, TRANSFER, "  1.10   1.90   2.75   3.40   4.07   4.20"),
     SeedCost(ACME, LUSTRE, "   15.00  20.00  30.00  38.00  45.00  45.00"),
-    SeedCost(BETA, COMPUTE, " 402.11 430.90 455.32 471.08 498.75 640.00"),
+    SeedCost(BETA, COMPUTE, " 402.11 430.90 455.32 471.08 498.75 125.00"),
     SeedCost(BETA, STORAGE, "  22.40  23.85  25.01  26.30  27.69  28.50"),
     SeedCost(BETA, TRANSFER, " 12.15  11.80  14.02  13.37  15.11  16.00"),
     SeedCost(GAMMA, COMPUTE, "  0.00   0.00  18.40  22.75  31.20  30.00"),
@@ -62,6 +62,9 @@ COSTS = (
     SeedCost(NOBODY, GATEWAY, "32.40  33.48  32.40  33.48  33.48  32.40"),
     SeedCost(NOBODY, TAX, "    41.20  46.11  52.30  58.02  63.90  70.00"),
 )
+
+RUSH = Decimal("515.00")
+"""What a large run cost cust_beta01 on the first of this month: over its budget of $500 on any day of it."""
 
 JANUARY = date(2024, 1, 1)
 JANUARY_COSTS = (
@@ -83,6 +86,7 @@ def line_items(today: date) -> Iterator[LineItem]:
             yield from (_line(cost, day, share) for day, share in _by_day(first, Decimal(amount)) if day <= today)
             first = (first - timedelta(days=1)).replace(day=1)
     yield from _january()
+    yield _line(SeedCost(BETA, COMPUTE, ""), today.replace(day=1), RUSH)
     yield _line(SeedCost(EPSILON, COMPUTE, ""), today, Decimal("1.26"))
 
 

@@ -4,7 +4,7 @@ January 2024 of cust_abc123 is that of the design document: 15 worksets complete
 2 failed, 1 waiting. After that six months up to today, in which the ledger knows of most of the cost of compute.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -13,7 +13,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from controller.sandbox.local_aws import Sandbox
-from controller.sandbox.seed_costs import ACME, BETA, COMPUTE, COSTS, EPSILON, GAMMA
+from controller.sandbox.seed_costs import ACME, BETA, COMPUTE, COSTS, EPSILON, GAMMA, RUSH
 
 TABLE = "daylily-worksets"
 INDEXES = {
@@ -45,9 +45,14 @@ RULES = (("bwa_mem2_sort", 96, Decimal("0.6")), ("deepvariant", 16, Decimal("0.3
 
 def seed_worksets(sandbox: Sandbox) -> None:
     """Make the table and fill it."""
+    make_ledger(sandbox, worksets(sandbox.now()))
+
+
+def make_ledger(sandbox: Sandbox, items: Iterable[Item]) -> None:
+    """The table with its indexes, and these items in it."""
     dynamodb = sandbox.client("dynamodb")
     dynamodb.create_table(**_definition())
-    puts = [{"PutRequest": {"Item": _typed(item)}} for item in worksets(sandbox.now())]
+    puts = [{"PutRequest": {"Item": _typed(item)}} for item in items]
     for start in range(0, len(puts), 25):
         dynamodb.batch_write_item(RequestItems={TABLE: puts[start : start + 25]})
 
@@ -99,7 +104,10 @@ def _in_month(customer: str, month: datetime, amount: Decimal, now: datetime) ->
 
 
 def _today(now: datetime) -> Iterator[Item]:
-    """What runs and waits right now, with no more than an estimate of its cost."""
+    """What runs and waits right now, with no more than an estimate of its cost; and a large run of this month."""
+    first = now.replace(day=1, hour=0, minute=20, second=0, microsecond=0)
+    if first < now:
+        yield _completed(_id(BETA, "rush", first, 80), BETA, first, 15, RUSH / PRICE, RUSH, nested=False)
     running = ((ACME, 2, "21.40"), (ACME, 1, "18.00"), (BETA, 5, "36.75"), (EPSILON, 1, "9.20"))
     for number, (customer, hours, estimate) in zip(count(90), running, strict=False):
         started = now - timedelta(hours=hours)

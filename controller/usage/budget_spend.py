@@ -62,14 +62,17 @@ class SpendReader:
             yield from page.get("Budgets", ())
 
     def _spend(self, raw: _Budget) -> Spend:
-        """A spend of zero right after the budget was written says nothing, so then it is None."""
+        """A spend of zero right after the budget was written says nothing, so then it is None.
+
+        It is dated by when AWS was asked: `LastUpdatedTime` is when the budget was last updated (botocore's model).
+        """
         now = self._clock()
         state = parse_budget(raw, {}, now)
         return Spend(
             limit=state.limit if "BudgetLimit" in raw else None,
             actual=state.actual,
             forecast=state.forecast,
-            as_of=raw.get("LastUpdatedTime", now),
+            as_of=now,
             currency=_currency(raw),
         )
 

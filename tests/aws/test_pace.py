@@ -70,7 +70,15 @@ def test_without_throttling_no_call_waits() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "burst", "calls"),
-    [(5, 5, 600), (10, 10, 1_500), (50, 50, 5_000), (100, 200, 10_000)],
+    [
+        (5, 5, 600),
+        (10, 10, 1_500),
+        (50, 50, 5_000),
+        (100, 200, 10_000),
+        (5, 5, 100),
+        (10, 10, 100),
+        (50, 50, 500),
+    ],
 )
 def test_throttled_calls_take_little_longer_than_the_limit_itself_and_none_is_lost(
     rate: float, burst: int, calls: int

@@ -107,6 +107,18 @@ def test_a_closed_record_stays_for_the_books(life: Life, sandbox: Sandbox) -> No
     assert life.look(ACME) == {ID: Absent()}
 
 
+def test_what_the_gate_wrote_is_left_alone_until_the_record_is_closed(life: Life, sandbox: Sandbox) -> None:
+    pause = {"worksets_paused": {"BOOL": True}, "paused_reason": {"S": "over"}, "paused_since": {"S": "2026-11-22"}}
+    by_hand(sandbox, **pause)
+    assert life.look(ACME) == {ID: Absent()}, "neither ours nor anybody's that is kept"
+    life.put(ACME)
+    life.put(replace(ACME, billing=Billing()))
+    assert pause.items() <= item(sandbox).items()
+    assert life.states(replace(ACME, billing=Billing())) == dict(life.kind.desired(replace(ACME, billing=Billing())))
+    life.delete()
+    assert not pause.keys() & item(sandbox).keys(), "a closed record takes no worksets in, held or not"
+
+
 def test_a_record_is_closed_once(life: Life, sandbox: Sandbox) -> None:
     life.put(ACME)
     state = life.states(ACME)[ID]

@@ -47,6 +47,17 @@ def test_spend_forecast_limit_and_as_of(local_environment: Sandbox) -> None:
     }
 
 
+def test_a_spend_is_as_old_as_the_answer_and_not_as_the_budget(
+    local_environment: Sandbox, standing_clock: Clock
+) -> None:
+    budgets(local_environment, "acme")
+    standing_clock.now += timedelta(days=40)
+    spent(local_environment, "acme", "12")
+    found = read(local_environment, ["acme"])["acme"]
+    assert isinstance(found, Spend)
+    assert found.as_of == NOW + timedelta(days=40)
+
+
 @pytest.mark.parametrize("others", [0, 5], ids=["one by one", "paged"])
 def test_a_budget_that_was_just_written_has_no_spend_rather_than_none_at_all(
     local_environment: Sandbox, standing_clock: Clock, others: int
