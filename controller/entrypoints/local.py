@@ -11,11 +11,13 @@ from pathlib import Path
 from rich.text import Text
 
 from controller.bootstrap import home_door
+from controller.domain.customer import Customer
 from controller.domain.settings import Settings
 from controller.entrypoints import exit_codes, inputs, terminal
 from controller.errors import ReconcileError
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
+from controller.sandbox.seed_costs import BETA
 from controller.store import tables
 
 LOCAL = {"RECONCILE_SETTLE_SECONDS": "0", "RECONCILE_VERIFY__SUBSCRIBERS_HOURS": "0"}
@@ -67,9 +69,19 @@ def demo(paths: Sequence[Path], run: Callable[[list[str]], int]) -> int:
         _title("AWS counts the month's spend, as it does three times a day")
         local.budgets.refresh()
         step("Nothing to do, but the spend is written back", ["--apply", "--yes", *files], 0)
-        step("What was written back", ["status"], 0)
+        _show_usage(step, inputs.read(paths, None, {}, keep_going=False).manifests.customers, files)
+        step("What is known of everybody", ["status"], 0)
     _title("That was it. Next: README.md, or `reconcile sandbox` to try your own manifests")
     return exit_codes.OK
+
+
+def _show_usage(step: Callable[[str, list[str], int], None], customers: Sequence[Customer], files: list[str]) -> None:
+    """What the first customer used, what all cost, and the gate of the one that the local AWS bills over its budget."""
+    step("Collect what everybody used and cost, and decide the gates", ["collect", *files], 0)
+    step("What a customer used this month", ["usage", customers[0].name], 0)
+    step("What it all cost, and what of it nobody is charged for", ["costs", "--by", "service"], 0)
+    if over := next((one for one in customers if one.customer_id == BETA), None):
+        step("May this one submit new worksets? (exit code 10: the gate is held)", ["gate", over.name], exit_codes.HELD)
 
 
 @contextmanager
