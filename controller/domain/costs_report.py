@@ -68,7 +68,13 @@ def costs_report(
     accounts: Collection[AccountMonth],
     problems: Sequence[str] = (),
 ) -> CostsReport:
-    """`problems`: what could not be read. Then the cost of somebody is missing, and the coverage unknown."""
+    """`problems`: what could not be read. Then the cost of somebody is missing, and the coverage unknown.
+
+    Amounts of different currencies are never added up: the rows stand as they are, without a total.
+    """
+    units = sorted({one.currency for one in customers} | {one.currency for one in accounts})
+    if len(units) > 1:
+        problems = (*problems, f"amounts are in {' and '.join(units)}, so there is no total")
     coverage = coverage_of(customers, accounts, complete=not problems)
     rows = (*_allocated(by, customers), *_unallocated(by, customers, accounts))
     told = [row.cost for row in rows if row.cost.value is not None]
@@ -79,10 +85,10 @@ def costs_report(
         oldest(cost.as_of for cost in told),
         "actual" if certain else "estimated",
     )
-    units = sorted({one.currency for one in customers} | {one.currency for one in accounts})
-    if len(units) > 1:
-        problems = (*problems, f"amounts in {' and '.join(units)} are added up as they stand: the total means nothing")
-    return CostsReport(by, month, rows, total if told else UNKNOWN, coverage, tuple(problems), "/".join(units) or "USD")
+    is_known = len(units) <= 1 and bool(told or accounts)
+    return CostsReport(
+        by, month, rows, total if is_known else UNKNOWN, coverage, tuple(problems), "/".join(units) or "USD"
+    )
 
 
 # What customers are charged for

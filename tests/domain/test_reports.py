@@ -318,9 +318,11 @@ def test_coverage_is_what_is_charged_of_all() -> None:
     assert (str(coverage.total), str(coverage.percent)) == ("942.39", "94.9")
 
 
-def test_all_accounts_in_one_currency_or_the_total_is_told_to_mean_nothing() -> None:
+def test_amounts_of_different_currencies_are_never_added_up() -> None:
     report = costs_report("customer", JANUARY, [beta(), acme(currency="CNY")], [account()])
-    assert report.problems == ("amounts in CNY and USD are added up as they stand: the total means nothing",)
+    assert report.problems == ("amounts are in CNY and USD, so there is no total",)
+    assert report.total.value is None
+    assert report.coverage.total is None
 
 
 def test_customers_of_one_name_keep_rows_of_their_own() -> None:
