@@ -39,7 +39,8 @@ def test_the_examples_are_right_under_the_settings_of_the_repository() -> None:
     assert config.diagnostics == ()
     assert found.diagnostics == ()
     assert found.complete
-    assert [customer.name for customer in found.customers] == ["acme-genomics", "beta-bio", "gamma-labs"]
+    names = [customer.name for customer in found.customers]
+    assert names == ["acme-genomics", "beta-bio", "delta-diagnostics", "epsilon-oncology", "gamma-labs"]
 
 
 def test_folders_are_searched_and_hidden_files_are_not(tmp_path: Path) -> None:
@@ -165,8 +166,8 @@ def test_the_order_of_keys_lists_and_files_means_nothing(
     tmp_path_factory: pytest.TempPathFactory, random: Random
 ) -> None:
     ordered, shuffled = tmp_path_factory.mktemp("ordered"), tmp_path_factory.mktemp("shuffled")
-    names = random.sample(["a", "b", "c"], 3)
-    for name, file in zip(names, sorted((ROOT / "customers").glob("*.yaml")), strict=True):
+    files = sorted((ROOT / "customers").glob("*.yaml"))
+    for name, file in zip(random.sample("abcdefghij", len(files)), files, strict=True):
         document = yaml.safe_load(file.read_text())
         (ordered / file.name).write_text(yaml.safe_dump(document, sort_keys=False))
         (shuffled / f"{name}.yaml").write_text(yaml.safe_dump(shuffle(document, random), sort_keys=False))
