@@ -23,7 +23,7 @@ PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query
 
 RECORD = "gate"
 TRAIL = "audit/"
-AT_ONCE = 40
+AT_ONCE = 50
 """Gates in one transaction, each with its entry: DynamoDB takes 100 writes in one."""
 
 Step = tuple[Gate, Gate | None, Turn | None]
@@ -74,7 +74,7 @@ class Gates:
                 raise _conflict(failure) from failure
 
     def save_all(self, steps: Sequence[Step]) -> Mapping[str, Failure]:
-        """Writes many as `save` does one, forty in a call. The failures by customer id; what failed is as it was.
+        """Writes many as `save` does one, fifty in a call. The failures by customer id; what failed is as it was.
 
         A transaction is all or nothing, so where one of its gates was written in between, they are written one by one.
         """

@@ -75,7 +75,7 @@ def test_many_gates_are_written_in_few_calls_each_with_its_entry(gates: Gates, a
 
     assert gates.save_all([(gate, None, entry(None, gate)) for gate in many]) == {}
 
-    assert aws.calls["dynamodb:TransactWriteItems"] == 3
+    assert aws.calls["dynamodb:TransactWriteItems"] == 2
     assert gates.load() == {gate.customer_id: gate for gate in many}
     assert all(len(gates.history(gate.customer_id, 9)) == 1 for gate in many[:3])
 
