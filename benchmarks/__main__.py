@@ -15,9 +15,10 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.fleet import manifest, write_manifests
 from benchmarks.measuring import CommandFailed, Taken, measure
 from benchmarks.peers import PEERS, STEPS, Peer, check
-from benchmarks.world import Calls, World, manifest, write_manifests
+from benchmarks.world import Calls, World
 
 LIMITS = {
     "budgets": 10.0,

@@ -7,7 +7,7 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-from benchmarks.world import REGION, bucket
+from benchmarks.fleet import REGION, bucket
 
 THREADS = 8
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import boto3
 from botocore.client import Config
 
+from benchmarks.fleet import REGION, bucket
 from benchmarks.measuring import CommandFailed
-from benchmarks.world import REGION, bucket
 
 HERE = Path(__file__).parent
 STEPS = ("first apply", "no-op dry run", "no-op apply")

@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.__main__ import RECONCILE
+from benchmarks.fleet import bucket, write_manifests
 from benchmarks.measuring import CLEAN
 from benchmarks.peers import PEERS, STEPS, client, tags
-from benchmarks.world import World, bucket, write_manifests
+from benchmarks.world import World
 
 CUSTOMERS = 3
 FOREIGN = {"ID": "foreign", "Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 5}}

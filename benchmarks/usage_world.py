@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from benchmarks.world import REGION, bucket
+from benchmarks.fleet import REGION, bucket
 from controller.sandbox import Sandbox
 from controller.sandbox.cost_expressions import LineItem
 from controller.sandbox.moto_backend import DEFAULT_ACCOUNT

@@ -1,4 +1,4 @@
-"""The local AWS of a benchmark, in a process of its own, and the manifests of the customers in it."""
+"""The local AWS of a benchmark, in a process of its own."""
 
 import multiprocessing
 import os
@@ -6,42 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from benchmarks.fleet import REGION, bucket
+from benchmarks.usage_world import seed_usage
 from controller.bootstrap import home_door
 from controller.domain.settings import Settings
 from controller.sandbox import Request, Sandbox
 from controller.sandbox.moto_backend import DEFAULT_ACCOUNT
 from controller.store import tables
 
-REGION = "us-west-2"
 REFUSED = (400, 429, 503)
 """How AWS's services refuse a call that comes too fast."""
-
-MANIFEST = """\
-apiVersion: billing.daylily.io/v1alpha1
-kind: Customer
-metadata: {{name: customer-{number:05}}}
-spec:
-  customerId: cust_{number:05}
-  displayName: Customer {number:05}
-  email: admin@customer-{number:05}.example
-  billing:
-    accountId: "123456789012"
-    costCenter: CC-{number:05}
-    email: billing@customer-{number:05}.example
-  storage:
-    buckets:
-      - {{name: {bucket}, region: {region}}}
-  budget:
-    monthlyLimit: 1000
-    alerts:
-      - {{atPercent: 50, notify: [email]}}
-      - {{atPercent: 80, notify: [email, sns]}}
-      - {{atPercent: 100, notify: [email], emails: [{chief}@customer-{number:05}.example]}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +73,7 @@ class World:
         return answer
 
 
-def write_manifests(folder: Path, customers: int) -> list[Path]:
-    """One file for each customer."""
-    paths = [folder / f"customer-{number:05}.yaml" for number in range(customers)]
-    for number, path in enumerate(paths):
-        path.write_text(manifest(number))
-    return paths
-
-
-def manifest(number: int, chief: str = "chief") -> str:
-    """The manifest of one customer; the alert at 100 % goes to `chief` alone."""
-    return MANIFEST.format(number=number, bucket=bucket(number), region=REGION, chief=chief)
-
-
-def bucket(number: int) -> str:
-    return f"daylily-customer-{number:05}"
-
-
 def _serve(pipe: Connection, customers: int, used: bool) -> None:
-    from benchmarks.usage_world import seed_usage
-
     with Sandbox() as sandbox:
         os.environ.update(sandbox.environment())
         for _ in tables.make(home_door(Settings()), Settings().tables):

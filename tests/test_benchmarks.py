@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import Missing, Row, bench_peer, figures
+from benchmarks.fleet import bucket, write_manifests
 from benchmarks.measuring import CommandFailed
 from benchmarks.peers import Custodian, Peer, check
-from benchmarks.world import bucket, make_buckets, write_manifests
+from benchmarks.world import make_buckets
 from controller.bootstrap import home_door
 from controller.domain.settings import Settings
 from controller.entrypoints.cli import run

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.world import make_buckets, manifest, write_manifests
+from benchmarks.fleet import manifest, write_manifests
+from benchmarks.world import make_buckets
 from controller.bootstrap import home_door
 from controller.domain.settings import Settings
 from controller.entrypoints.cli import run
