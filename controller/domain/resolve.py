@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
 
@@ -20,7 +21,7 @@ from controller.domain.customer import (
 )
 from controller.domain.gate import Wish
 from controller.domain.manifest import AlertSpec, BudgetSpec, CustomerManifest, CustomerSpec, LifecycleSpec, StorageSpec
-from controller.domain.settings import Settings
+from controller.domain.settings import LifecycleDefaults, Settings
 
 BORROWED: Mapping[str, str] = MappingProxyType(
     {
@@ -118,7 +119,13 @@ def _lifecycle(spec: LifecycleSpec | None, settings: Settings) -> Lifecycle | No
 
 
 def _default_lifecycle(settings: Settings) -> Lifecycle:
-    defaults, source = settings.billing.lifecycle, "billing.lifecycle"
+    return _lifecycle_of(settings.billing.lifecycle)
+
+
+@lru_cache(maxsize=8)
+def _lifecycle_of(defaults: LifecycleDefaults) -> Lifecycle:
+    """One value for all customers that have the defaults."""
+    source = "billing.lifecycle"
     to_ia, to_glacier = defaults.transition_to_ia_days, defaults.transition_to_glacier_days
     transition = Transition(defaults.results_prefix, to_ia, to_glacier, f"{source}.transition_to_ia_days")
     days = defaults.delete_logs_days

@@ -12,9 +12,10 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
-from controller.domain.customer import Customer, Expiration, Transition
+from controller.domain.customer import Customer, Expiration, Lifecycle, Transition
 from controller.domain.kind import Kind, Note, Path
 from controller.domain.resource import Absent, Observation, Present, Target
 from controller.errors import PermanentFailure
@@ -78,7 +79,7 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
         self._expiring = defaults.logs_prefix if defaults.delete_logs_days is not None else None
 
     def desired(self, owner: Customer) -> Mapping[str, BucketRules]:
-        rules = _rules(owner)
+        rules = _rules(owner.lifecycle)
         return {one.name: BucketRules(rules, one.region) for one in owner.buckets} if rules else {}
 
     def observe(self, targets: Collection[Target[BucketRules]]) -> Mapping[str, Observation[BucketRules]]:
@@ -158,8 +159,9 @@ def _as_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in rule.items() if key != "Prefix"} | {"Filter": {"Prefix": rule["Prefix"]}}
 
 
-def _rules(owner: Customer) -> dict[str, Rule]:
-    lifecycle = owner.lifecycle
+@lru_cache(maxsize=1024)
+def _rules(lifecycle: Lifecycle | None) -> Mapping[str, Rule]:
+    """Most customers have the rules of the settings: one value for all of them."""
     if lifecycle is None:
         return {}
     rules = {_transition_id(one): _transition_rule(one) for one in lifecycle.transitions}
