@@ -158,7 +158,7 @@ def apply(**options: Any) -> int:
     metavar="SECONDS",
     help="How long to wait for another collect to end.",
 )
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_form
 @_verbose
 @_quiet
 def collect(**options: Any) -> int:
@@ -182,9 +182,7 @@ def validate(**options: Any) -> int:
 @cli.command()
 @click.argument("customer", required=False)
 @_settings
-@click.option(
-    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True
-)
+@_form
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="One file per customer."
 )
@@ -251,7 +249,7 @@ def costs(**options: Any) -> int:
 @cli.command()
 @click.argument("customer")
 @_settings
-@click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_form
 @click.option("--history", is_flag=True, help="Also the audit trail, the newest first.")
 def gate(**options: Any) -> int:
     """Whether a customer may submit new worksets: exit 0 where it may, 10 where it is held, 1 where nobody knows."""

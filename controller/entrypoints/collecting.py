@@ -7,6 +7,7 @@ from controller.bootstrap import CollectHouse, count_calls
 from controller.collect import Collected
 from controller.domain.month import Month
 from controller.entrypoints import exit_codes, inputs, terminal
+from controller.entrypoints.telling import tell
 from controller.render import collected_text
 
 
@@ -38,10 +39,12 @@ def collect(
 def _tell(collected: Collected, house: CollectHouse, form: str, *, verbose: bool) -> None:
     """What was paid is what the doors counted: also pages of a reading that failed in the end."""
     pages = sum(door.paid_calls for door in house.doors)
-    if form == "json":
-        terminal.write(collected_text.document(collected, pages))
-    else:
-        terminal.show(collected_text.page(collected))
+    tell(
+        form,
+        page=lambda: collected_text.page(collected),
+        table=lambda: collected_text.to_table(collected),
+        document=lambda: collected_text.document(collected, pages),
+    )
     for problem in collected.problems:
         terminal.say(f"Error: {problem}")
     if verbose:

@@ -9,10 +9,13 @@ from controller.domain.customer import Customer
 from controller.domain.gate import Gate, Turn
 from controller.domain.status import Status
 from controller.entrypoints import exit_codes, inputs, terminal
+from controller.entrypoints.telling import tell
 from controller.errors import Failure, InvalidInput, ReconcileError, TransientFailure
 from controller.gatekeeper import own
 from controller.listening import Heard
 from controller.render import gate_document, gate_view
+from controller.render.json_text import json_text
+from controller.render.yaml_text import yaml_text
 from controller.store.gates import Gates
 from controller.store.statuses import Statuses
 from controller.usage.alert_queue import LONG_POLL, AlertQueue, Message, Refusal, notice_of
@@ -33,15 +36,18 @@ def gate(*, customer: str, settings: Path | None, form: str, history: bool) -> i
     try:
         found = _find(customer, gates, statuses)
     except ReconcileError as error:
-        if form == "json":
-            terminal.write(gate_document.unknown_json(customer, str(error)))
+        if form in ("json", "yaml"):
+            nobody = gate_document.unknown(customer, str(error))
+            terminal.write(json_text(nobody) if form == "json" else yaml_text([nobody]))
         raise
     trail = _readable(gates.history(found.customer_id, HISTORY)) if history else None
     now = bootstrap.utc_now()
-    if form == "json":
-        terminal.write(gate_document.to_json(found, now, trail))
-    else:
-        terminal.show(gate_view.details(found, now, trail))
+    tell(
+        form,
+        page=lambda: gate_view.details(found, now, trail),
+        table=lambda: gate_document.to_table(found, now),
+        document=lambda: gate_document.to_document(found, now, trail),
+    )
     return exit_codes.HELD if found.state == "held" else exit_codes.OK
 
 

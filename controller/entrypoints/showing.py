@@ -14,6 +14,7 @@ from controller.entrypoints.choosing import choose
 from controller.errors import Failure
 from controller.render import status_document, status_view
 from controller.render.status_figures import Known
+from controller.render.tables import as_csv, as_markdown
 
 
 def status(*, customer: str | None, settings: Path | None, form: str, folder: Path | None) -> int:
@@ -34,6 +35,10 @@ def status(*, customer: str | None, settings: Path | None, form: str, folder: Pa
         terminal.write(status_document.to_json(chosen, known))
     elif form == "yaml":
         terminal.write(status_document.to_yaml(chosen, known))
+    elif form == "csv":
+        terminal.write(as_csv(status_view.to_table(chosen, known)))
+    elif form == "markdown":
+        terminal.write("\n".join(as_markdown(status_view.to_table(chosen, known))))
     else:
         terminal.show(status_view.details(chosen[0], known) if customer else status_view.overview(chosen, known))
     return exit_codes.PARTIAL if broken else exit_codes.OK

@@ -17,12 +17,11 @@ from controller.domain.usage import AccountMonth, CustomerMonth
 from controller.domain.usage_report import usage_report
 from controller.entrypoints import exit_codes, inputs, terminal
 from controller.entrypoints.choosing import choose
+from controller.entrypoints.telling import tell
 from controller.errors import Failure, ReconcileError
 from controller.render import costs_view, forecast_view, history_view, report_documents, usage_document, usage_view
-from controller.render.json_text import json_text
 from controller.render.page import Page
-from controller.render.tables import Table, as_csv
-from controller.render.yaml_text import yaml_text
+from controller.render.tables import Table
 
 Readings = Mapping[str, CustomerMonth | Failure]
 
@@ -201,15 +200,5 @@ def _tell(
     """Shows what is known in the form that was asked for; what cannot be read is told, and told by the exit code."""
     for told in broken:
         terminal.say(f"Error: {told}")
-    match form:
-        case "json":
-            terminal.write(json_text(document()))
-        case "yaml":
-            terminal.write(yaml_text([document()]))
-        case "csv":
-            terminal.write(as_csv(table()))
-        case "markdown":
-            terminal.write(markdown())
-        case _:
-            terminal.show(page())
+    tell(form, page=page, table=table, document=document, markdown=markdown)
     return exit_codes.PARTIAL if broken else exit_codes.OK

@@ -8,11 +8,21 @@ from typing import Any
 from controller.collect import PAGE_PRICE, Collected, MonthResult
 from controller.render.figure_words import amount
 from controller.render.gate_view import verdict
-from controller.render.json_text import json_text
 from controller.render.page import Line, Page, line, table
+from controller.render.tables import Column, Table
 
 FORMAT_VERSION = "1.0"
 HEAD = ("MONTH", "ACCOUNT", "STORED", "UNCHANGED", "FAILED", "COST", "UNALLOCATED", "COST EXPLORER", "BILL")
+COLUMNS = (
+    Column("month", "Month"),
+    Column("account", "Account"),
+    Column("stored", "Stored", "number"),
+    Column("unchanged", "Unchanged", "number"),
+    Column("failed", "Failed", "number"),
+    Column("total", "Cost", "money"),
+    Column("unallocated", "Unallocated", "money"),
+    Column("currency", "Currency"),
+)
 
 
 def page(collected: Collected) -> Page:
@@ -20,21 +30,24 @@ def page(collected: Collected) -> Page:
     return Page(tuple(_lines(collected)))
 
 
-def document(collected: Collected, pages: int) -> str:
+def to_table(collected: Collected) -> Table:
+    """A row for each month and account that pays."""
+    return Table(COLUMNS, [[_plain(one)[column.name] for column in COLUMNS] for one in collected.results])
+
+
+def document(collected: Collected, pages: int) -> dict[str, Any]:
     """`pages` are those of Cost Explorer that were paid."""
-    return json_text(
-        {
-            "format_version": FORMAT_VERSION,
-            "months": [_plain(one) for one in collected.results],
-            "gates": {one.customer_id: one.gate.state for one in collected.verdicts if one.gate},
-            "pages": pages,
-            "usd": price(pages),
-            "problems": [
-                {"message": str(one), "customers": list(one.customers), "code": one.failure.code}
-                for one in collected.problems
-            ],
-        }
-    )
+    return {
+        "format_version": FORMAT_VERSION,
+        "months": [_plain(one) for one in collected.results],
+        "gates": {one.customer_id: one.gate.state for one in collected.verdicts if one.gate},
+        "pages": pages,
+        "usd": price(pages),
+        "problems": [
+            {"message": str(one), "customers": list(one.customers), "code": one.failure.code}
+            for one in collected.problems
+        ],
+    }
 
 
 def price(pages: int) -> Decimal:

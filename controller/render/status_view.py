@@ -8,7 +8,7 @@ from controller.render.figure_words import amount
 from controller.render.page import BLANK, Line, Page, line, table
 from controller.render.phrases import customer_title, moment
 from controller.render.status_figures import NOTHING, Known, spending
-from controller.render.tables import UNKNOWN, quantity
+from controller.render.tables import UNKNOWN, Column, Table, quantity
 from controller.render.usage_document import GIB
 
 COLUMNS = ("CUSTOMER", "READY", "SPENT", "LIMIT", "USED", "FORECAST", "STORAGE", "GATE", "AS OF", "MESSAGE")
@@ -25,6 +25,13 @@ def overview(statuses: Iterable[Status], known: Known = NOTHING) -> Page:
         return Page((line("Nothing was reconciled yet."),))
     rows = table([COLUMNS, *(_row(one, known) for one in ordered)], RIGHT)
     return Page((*rows, *_coverages(ordered, known)))
+
+
+def to_table(statuses: Iterable[Status], known: Known = NOTHING) -> Table:
+    """The rows of the overview, for other programs; unknown is empty."""
+    ordered = sorted(statuses, key=lambda one: (one.is_account, one.owner_id))
+    columns = [Column(title.lower().replace(" ", "_"), title.capitalize()) for title in COLUMNS]
+    return Table(columns, [[None if cell == UNKNOWN else cell for cell in _row(one, known)] for one in ordered])
 
 
 def details(status: Status, known: Known = NOTHING) -> Page:
