@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from controller.aws.clients import Aws
 from controller.domain.gate import FORMAT, Gate, Turn
 from controller.errors import Failure, PermanentFailure, TransientFailure
+from controller.store.plausible import check_numbers
 
 PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
@@ -172,24 +173,35 @@ class Gates:
                 advice="Update before you run it on this table again.",
             )
         try:
-            return replace(_GATE.validate_json(item["gate"]["S"]), version=int(item["version"]["N"]))
+            gate = replace(_GATE.validate_json(item["gate"]["S"]), version=int(item["version"]["N"]))
+            check_numbers(gate)
+            _check_about(gate.customer_id, owner)
         except (KeyError, ValueError) as error:
             advice = (
                 "Restore the item from point-in-time recovery, or delete it: the gate is decided anew, as a first one."
             )
             return self._foreign(f"the gate of {owner}", error, advice)
+        return gate
 
     def _turn(self, item: Mapping[str, Any]) -> Turn | Failure:
         try:
-            return _TURN.validate_json(item["entry"]["S"])
+            entry = _TURN.validate_json(item["entry"]["S"])
+            _check_about(entry.customer_id, item["record"]["S"].removeprefix(TRAIL))
         except (KeyError, ValueError) as error:
             what = f"the entry {item['owner']['S']} of the audit trail"
             return self._foreign(what, error, "Restore the item from point-in-time recovery.")
+        return entry
 
     def _foreign(self, what: str, error: Exception, advice: str) -> Failure:
         why = str(error).splitlines()[0]
         message = f"{what} in the table {self._table} is not one that this tool wrote: {why}"
         return PermanentFailure(message, code="ForeignGate", resource=self._table, advice=advice)
+
+
+def _check_about(customer_id: str, owner: str) -> None:
+    """Raises ValueError for what stands under one customer and is about another: it is shown to neither."""
+    if customer_id != owner:
+        raise ValueError("it is about another customer")
 
 
 def _gate_item(gate: Gate, previous: Gate | None, write_id: str) -> dict[str, Any]:

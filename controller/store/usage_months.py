@@ -19,6 +19,7 @@ from controller.domain.customer import ACCOUNT_PREFIX
 from controller.domain.month import Month
 from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth
 from controller.errors import Failure, PermanentFailure, TransientFailure
+from controller.store.plausible import check_numbers
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"})
 
@@ -160,6 +161,7 @@ class UsageMonths:
         adapter: TypeAdapter[Any] = _ACCOUNT if owner.startswith(ACCOUNT_PREFIX) else _CUSTOMER
         try:
             value: Value = adapter.validate_json(_document(item))
+            check_numbers(value)
         except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
             return self._foreign(owner, month, str(error).splitlines()[0])
         if (self._owner(value), value.month) != (owner, month):

@@ -7,7 +7,7 @@ twice, late, and in any order: a Notice is made for that.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +21,8 @@ BATCH = 10
 """Messages in one receive or delete, the most that SQS takes."""
 LONG_POLL = 20
 """Seconds that SQS waits for a message, the most that it does."""
+LONGEST_AMOUNT = 100
+"""Characters that an amount has at most."""
 
 SAME = {
     "accountid": "account",
@@ -30,8 +32,8 @@ SAME = {
 }
 """Names that mean the same as those in the mail, in small letters and without spaces."""
 
-_LINE = re.compile(r"^\s*([A-Za-z ]+?)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
-_ACCOUNT = re.compile(r"^\s*AWS Account:?\s+(\d{12})\s*$", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z ]+")
+_ACCOUNT = re.compile(r"AWS Account:?\s+(\d{12})")
 _BUDGET = re.compile(r"daylily-([A-Za-z0-9][A-Za-z0-9._-]*)-monthly", re.ASCII)
 _AMOUNT = re.compile(r"[<>=\s]*(\$?)\s*(\d{1,15}(?:\.\d{1,10})?)\s*(%?)(?:\s*USD)?\s*", re.ASCII)
 
@@ -118,11 +120,20 @@ def _notice(facts: Mapping[str, str], sent_at: datetime, account_ids: Collection
 
 def _facts(text: str) -> dict[str, str]:
     """What the mail, or JSON, says by name; names in small letters and without spaces."""
-    pairs = list(_leaves(_json(text))) or [(match[1], match[2]) for match in _LINE.finditer(text)]
+    lines = [line.strip() for line in text.split("\n")]
+    pairs = list(_leaves(_json(text))) or list(_named(lines))
     facts = {_plain(name): value for name, value in pairs}
-    if account := _ACCOUNT.search(text):
+    if account := next(filter(None, map(_ACCOUNT.fullmatch, lines)), None):
         facts.setdefault("account", account[1])
     return facts
+
+
+def _named(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The lines `name: value`. Each is looked at once, since a forged one may be long."""
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition(":"))
+        if value and _NAME.fullmatch(name):
+            yield name, value
 
 
 def _leaves(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
@@ -150,16 +161,21 @@ def _type(text: str) -> Literal["ACTUAL", "FORECASTED"] | None:
 
 def _share(facts: Mapping[str, str]) -> Decimal | None:
     """Percent of the budget: as told, or the threshold's share of the budgeted amount. JSON tells a bare percentage."""
-    threshold = _AMOUNT.fullmatch((facts.get("alertthreshold") or facts.get("threshold") or "").replace(",", ""))
+    threshold = _amount(facts.get("alertthreshold") or facts.get("threshold") or "")
     if not threshold:
         return None
     dollars, amount = threshold[1] or facts.get("thresholdtype") == "ABSOLUTE_VALUE", Decimal(threshold[2])
     if not dollars:
         return amount if threshold[3] or "threshold" in facts else None
-    budgeted = _AMOUNT.fullmatch(facts.get("budgetedamount", "").replace(",", ""))
+    budgeted = _amount(facts.get("budgetedamount", ""))
     if not budgeted or not Decimal(budgeted[2]):
         return None
     return round(amount * 100 / Decimal(budgeted[2]), 6)
+
+
+def _amount(text: str) -> re.Match[str] | None:
+    """An amount or a percentage; a long text is none, and is not searched for one."""
+    return _AMOUNT.fullmatch(text.replace(",", "")) if len(text) <= LONGEST_AMOUNT else None
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def _vcpu_hours(item: Item) -> Decimal | None:
     rows = [_mapping(row) for row in next(filter(None, tables), [])]
     pairs = [(_number(row.get("snakemake_threads")), _number(row.get("s"))) for row in rows]
     spent = [threads * seconds for threads, seconds in pairs if threads is not None and seconds is not None]
-    return sum(spent, Decimal(0)) / HOUR if spent else None
+    return _number(sum(spent, Decimal(0)) / HOUR) if spent else None
 
 
 def _results_bytes(item: Item) -> int | None:

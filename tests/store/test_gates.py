@@ -1,5 +1,6 @@
 """The gates on the local DynamoDB: nothing is lost, nothing foreign is believed, and every change leaves a trace."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -150,6 +151,44 @@ def test_an_item_that_is_not_ours_stands_as_a_failure_beside_the_others(
     assert isinstance(loaded["good"], Gate)
     assert "the gate of acme in the table daylily-billing is not one that this tool wrote" in str(loaded["acme"])
     assert isinstance(gates.get("acme"), Failure)
+
+
+def test_a_gate_under_another_customer_is_shown_to_neither(gates: Gates, sandbox: Sandbox) -> None:
+    gates.save(replace(WAS_HELD, customer_id="acme2"), None, None)
+    item = sandbox.client("dynamodb").get_item(TableName=TABLE, Key={"record": {"S": "gate"}, "owner": {"S": "acme2"}})
+    put(sandbox, gate=item["Item"]["gate"])
+
+    found = gates.get("acme")
+
+    assert "it is about another customer" in str(found)
+    assert "acme2" not in str(found)
+    assert isinstance(gates.get("acme2"), Gate)
+
+
+def test_an_entry_in_the_trail_of_another_customer_is_shown_to_neither(gates: Gates, sandbox: Sandbox) -> None:
+    other = replace(WAS_HELD, customer_id="acme2")
+    gates.save(other, None, entry(None, other))
+    (item,) = sandbox.client("dynamodb").query(
+        TableName=TABLE,
+        KeyConditionExpression="#record = :record",
+        ExpressionAttributeNames={"#record": "record"},
+        ExpressionAttributeValues={":record": {"S": "audit/acme2"}},
+    )["Items"]
+    put(sandbox, **item | {"record": {"S": "audit/acme"}})
+
+    (found,) = gates.history("acme", 10)
+
+    assert "it is about another customer" in str(found)
+    assert isinstance(found, Failure)
+
+
+def test_a_gate_with_a_number_too_large_to_reckon_with_is_not_ours(gates: Gates, sandbox: Sandbox) -> None:
+    gates.save(WAS_HELD, None, None)
+    item = sandbox.client("dynamodb").get_item(TableName=TABLE, Key={"record": {"S": "gate"}, "owner": {"S": "acme"}})
+    document = json.loads(item["Item"]["gate"]["S"])
+    put(sandbox, gate={"S": json.dumps(document | {"spent": "1E+400"})})
+
+    assert "too large to reckon with" in str(gates.get("acme"))
 
 
 def test_an_odd_entry_of_the_trail_hides_no_other(gates: Gates, sandbox: Sandbox) -> None:

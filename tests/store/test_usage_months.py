@@ -199,6 +199,25 @@ def test_an_item_that_is_not_ours_stands_as_a_failure_beside_the_others(
     assert "reconcile collect --month 2024-01 --fresh" in told
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {"absorbed": "1E+400"},
+        {"absorbed": "-1E+400"},
+        {"quota_gib": 10**30},
+        {"worksets": [{"workset_id": "ws-1", "state": "complete", "outcome": "completed", "vcpu_hours": "1E+30"}]},
+        {"storage": [{"bucket": "b", "bytes_by_type": {"StandardStorage": 10**40}}]},
+    ],
+)
+def test_a_number_too_large_to_reckon_with_is_not_ours(
+    months: UsageMonths, sandbox: Sandbox, garbage: dict[str, Any]
+) -> None:
+    document = {"customer_id": "cust_bad", "month": "2024-01", **garbage}
+    put(sandbox, usage={"S": json.dumps(document)})
+
+    assert "too large to reckon with" in str(months.load(JANUARY).customers["cust_bad"])
+
+
 def test_an_item_of_a_newer_version_is_refused_and_no_other(months: UsageMonths, sandbox: Sandbox) -> None:
     put(sandbox, format={"N": "2"})
     months.save([ACME])

@@ -1,6 +1,7 @@
 """Alerts from a queue: what AWS writes is understood, what others write is refused with a reason, nothing raises."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -167,6 +168,24 @@ def test_no_message_raises(data: st.DataObject) -> None:
 
 
 # The queue
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        " " * 200_000,
+        "\n" * 200_000,
+        "A" + " " * 200_000 + "1",
+        "Budget Name: x" + " " * 200_000 + "1",
+        envelope(mail(threshold=">" + " " * 200_000 + "x")),
+    ],
+    ids=["blanks", "empty lines", "a name of blanks", "a value of blanks", "an amount of blanks"],
+)
+def test_a_long_forged_message_is_refused_at_once(body: str) -> None:
+    started = time.process_time()
+
+    assert isinstance(read(body), Refusal)
+    assert time.process_time() - started < 2
 
 
 @pytest.fixture

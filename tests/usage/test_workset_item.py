@@ -228,6 +228,11 @@ def test_trap_11_vcpu_hours_are_threads_times_hours_not_the_cpu_time_used() -> N
     assert found.vcpu_hours == (Decimal(192) * 1440 + Decimal(8) * Decimal("450.5")) / 3600
 
 
+def test_vcpu_hours_that_nothing_could_be_are_unknown() -> None:
+    row = {"snakemake_threads": "1e17", "s": "1e17"}
+    assert workset_of(item(performance_metrics={"benchmark_data": [row]})).vcpu_hours is None
+
+
 def test_trap_11_without_benchmarks_vcpu_hours_are_unknown() -> None:
     assert workset_of(item(performance_metrics={"benchmark_data": [{"cpu_time": "24"}]})).vcpu_hours is None
     assert workset_of(item()).vcpu_hours is None
