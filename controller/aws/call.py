@@ -6,6 +6,7 @@ Errors are told apart by their code, never by HTTP status: Budgets answers throt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import botocore.exceptions
@@ -80,9 +81,13 @@ DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often a passing error is tried again, and how long to wait: exponential with full jitter, in seconds."""
+    """How often a passing error is tried again, and how long to wait: exponential with full jitter, in seconds.
+
+    `throttled_attempts`: how often a call is tried that only came too fast, where that is more often.
+    """
 
     attempts: int = 8
+    throttled_attempts: int = 0
     base: float = 0.25
     cap: float = 20.0
 
@@ -90,19 +95,25 @@ class Retry:
         return random.uniform(0, min(self.cap, self.base * 2**attempt))  # noqa: S311 - spreading, not secrecy
 
 
+PATIENT = Retry(throttled_attempts=24)
+"""What a run does: a call that was throttled took no effect, and none of a fleet's is to be lost to the others."""
+
+
 def attempt(
     call: Callable[[], dict[str, Any]], *, operation: str, resource: str, retry: Retry, sleep: Callable[[float], None]
 ) -> dict[str, Any]:
     """The answer of `call`, after as many attempts as it takes. Raises Failure, and nothing else for AWS's errors."""
-    for number in range(retry.attempts):
+    for number in count():
         try:
             return call()
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             failure = translate(error, operation, resource)
-            if not isinstance(failure, TransientFailure) or number + 1 == retry.attempts:
+            throttled = isinstance(error, ClientError) and is_throttled(error)
+            most = max(retry.attempts, retry.throttled_attempts) if throttled else retry.attempts
+            if not isinstance(failure, TransientFailure) or number + 1 >= most:
                 raise failure from error
             sleep(retry.delay(number))
-    raise AssertionError("a retry policy allows at least one attempt")
+    raise AssertionError("counting has no end")
 
 
 def translate(error: ClientError | BotoCoreError | ResponseParserError, operation: str, resource: str) -> Failure:

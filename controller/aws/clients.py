@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
 from controller import __version__
-from controller.aws.call import NOT_IN_THIS_REGION, Retry, attempt, is_throttled, translate
+from controller.aws.call import NOT_IN_THIS_REGION, PATIENT, Retry, attempt, is_throttled, translate
 from controller.aws.pace import Pace
 from controller.errors import AccountFailure, Failure, PermanentFailure, unexpected
 
@@ -77,7 +77,7 @@ class Aws:
         self.calls: Counter[str] = Counter()
         self.paid_calls = 0
         self._concurrency = concurrency
-        self._retry = retry or Retry()
+        self._retry = retry or PATIENT
         self._sleep = sleep
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}

@@ -161,6 +161,24 @@ def test_a_passing_error_is_waited_out() -> None:
     assert len(service.slept) == 2
 
 
+def test_a_throttled_call_is_tried_more_often_than_one_that_failed() -> None:
+    def refused(code: str) -> int:
+        tries = 0
+
+        def call() -> dict[str, Any]:
+            nonlocal tries
+            tries += 1
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "CreateBudget")
+
+        retry = Retry(attempts=3, throttled_attempts=7)
+        with pytest.raises(TransientFailure):
+            attempt(call, operation="budgets:CreateBudget", resource="acme", retry=retry, sleep=lambda _: None)
+        return tries
+
+    assert refused("ThrottlingException") == 7
+    assert refused("InternalErrorException") == 3
+
+
 def test_an_error_without_end_is_told_after_the_last_attempt() -> None:
     service = Service(*[refusal("SlowDown", 503)] * 9)
     with pytest.raises(TransientFailure, match="throttled"):

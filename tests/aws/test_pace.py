@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.aws.call import Retry
+from controller.aws.call import PATIENT
 from controller.aws.pace import Pace
 
 
@@ -46,8 +46,8 @@ class Simulation:
                 self.pace.answered()
             else:
                 self.pace.throttled()
-                if tries + 1 < Retry().attempts:
-                    heapq.heappush(events, (self.now + Retry().delay(tries), thread, False, tries + 1))
+                if tries + 1 < PATIENT.throttled_attempts:
+                    heapq.heappush(events, (self.now + PATIENT.delay(tries), thread, False, tries + 1))
                     continue
                 self.failed += 1
             if left > 0:
