@@ -174,9 +174,11 @@ class Collector:
         verdicts: tuple[Verdict, ...] = ()
         if Month.of(now) in wanted:
             _check(hold)
-            verdicts = self._judge.judge(
-                ours, {one.customer_id: one for one in recorded if one.month == str(wanted[-1])}
-            )
+            running = {one.customer_id: one for one in recorded if one.month == str(Month.of(now))}
+            try:
+                verdicts = self._judge.judge(ours, running)
+            except Failure as failure:  # what was collected is stored all the same, and told
+                problems.append(Problem("no gate was decided", failure))
             problems += [Problem("gate", one.failure, (one.customer_id,)) for one in verdicts if one.failure]
         return Collected(tuple(results), _pages(readings), tuple(problems), verdicts)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from controller.aws.clients import Aws
 from controller.collect import Collected, Collector
-from controller.domain.balance import coverage, in_all
+from controller.domain.coverage import coverage_of
 from controller.domain.customer import Account, Customer
 from controller.domain.money import cents
 from controller.domain.settings import SharedCost, TableSettings, UsageSettings
@@ -367,7 +367,7 @@ def test_a_source_that_fails_later_takes_nothing_away(town: Metered, failing: st
     assert (after.lines, after.tagged, after.worksets) == (before.lines, before.tagged, before.worksets)
     assert after.spend == before.spend
     assert [one.total for one in after.storage or ()] == [7]
-    assert in_all(coverage(town.months.account(), [after])).total == Decimal("108.64")
+    assert coverage_of([after], [town.months.account()]).total == Decimal("108.64")
 
 
 def test_aws_that_was_never_read_leaves_the_ledgers_lines_and_an_unknown_cost(town: Metered) -> None:
@@ -568,7 +568,7 @@ def assert_adds_up(town: Metered, month: str, rows: tuple[CostRow, ...]) -> None
     account = town.months.account(month=month)
     known = [one for one in customers if isinstance(one, CustomerMonth)]
     assert sum((one.total or Decimal(0) for one in known), account.unallocated) == whole
-    assert in_all(coverage(account, known)).total == whole
+    assert coverage_of(known, [account]).total == whole
 
 
 # How many calls

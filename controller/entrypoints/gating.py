@@ -1,14 +1,17 @@
 """The commands `gate` and `listen`."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from controller import bootstrap
 from controller.domain.customer import Customer
 from controller.domain.gate import Gate, Turn
+from controller.domain.month import Month
 from controller.domain.status import Status
+from controller.domain.usage import CustomerMonth
 from controller.entrypoints import exit_codes, inputs, terminal
+from controller.entrypoints.choosing import choose
 from controller.entrypoints.telling import tell
 from controller.errors import Failure, InvalidInput, ReconcileError, TransientFailure
 from controller.gatekeeper import own
@@ -18,6 +21,7 @@ from controller.render.json_text import json_text
 from controller.render.yaml_text import yaml_text
 from controller.store.gates import Gates
 from controller.store.statuses import Statuses
+from controller.store.usage_months import UsageMonths
 from controller.usage.alert_queue import LONG_POLL, AlertQueue, Message, Refusal, notice_of
 
 HISTORY = 50
@@ -34,7 +38,7 @@ def gate(*, customer: str, settings: Path | None, form: str, history: bool) -> i
     home = bootstrap.home_door(loaded)
     gates, statuses = Gates(home, loaded.tables.billing), Statuses(home, loaded.tables.billing)
     try:
-        found = _find(customer, gates, statuses)
+        found = _find(customer, gates, lambda: _names(statuses, bootstrap.usage_months(home, loaded)))
     except ReconcileError as error:
         if form in ("json", "yaml"):
             nobody = gate_document.unknown(customer, str(error))
@@ -138,27 +142,26 @@ class _Ears:
         return inputs.read(self._paths, self._settings, self._overrides, keep_going=False)
 
 
-def _find(asked: str, gates: Gates, statuses: Statuses) -> Gate:
+def _find(asked: str, gates: Gates, names: Callable[[], Mapping[str, str]]) -> Gate:
     """The gate of the customer with this id or name. Raises ReconcileError where nobody knows it."""
     found = gates.get(asked)
     if found is None:
-        asked = _id_of(asked, statuses)
+        missing = f'no gate of a customer "{asked}": was it collected?'
+        asked = choose(asked, names(), missing=missing, hint="`reconcile status` lists those that are known.")
         found = gates.get(asked)
     if found is None:
-        raise ReconcileError(f"the gate of {asked} was never decided")
+        raise ReconcileError(f"the gate of {asked} was never decided: `reconcile collect` does")
     if isinstance(found, Failure):
         raise found
     return found
 
 
-def _id_of(asked: str, statuses: Statuses) -> str:
-    """The id of the customer with this id or name."""
-    known = [one for one in statuses.load().values() if isinstance(one, Status) and not one.is_account]
-    ids = [one.owner_id for one in known if asked in (one.owner_id, one.name)]
-    if len(ids) != 1:
-        why = f"{len(ids)} customers are named so" if ids else "was it applied?"
-        raise ReconcileError(f'no gate of a customer "{asked}": {why} `reconcile status` lists them.')
-    return ids[0]
+def _names(statuses: Statuses, months: UsageMonths) -> dict[str, str]:
+    """All customers that were applied or collected this month, by id."""
+    applied = [one for one in statuses.load().values() if isinstance(one, Status) and not one.is_account]
+    collected = months.load(Month.of(bootstrap.utc_now())).customers.values()
+    names = {one.customer_id: one.name for one in collected if isinstance(one, CustomerMonth)}
+    return names | {one.owner_id: one.name for one in applied}
 
 
 def _readable(history: Sequence[Turn | Failure]) -> list[Turn]:

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.allocation import Charges, Customers, allocate
-from controller.domain.balance import account_month, coverage, in_all
+from controller.domain.balance import account_month
 from controller.domain.bill import Bill, bill_of, payer_of, stored_bill
+from controller.domain.costs_report import costs_report
+from controller.domain.coverage import coverage_of
 from controller.domain.customer import Customer
 from controller.domain.money import cents
+from controller.domain.month import Month
 from controller.domain.settings import SharedCost, UsageSettings
-from controller.domain.usage import AccountMonth, CostReading, CustomerMonth, Line, Workset
+from controller.domain.usage import AccountMonth, CostReading, CustomerMonth, Workset
 from tests.generated_bills import (
     AS_OF,
     IDS,
@@ -86,7 +89,7 @@ def test_customers_and_what_is_left_are_the_bill_to_the_cent(
     bill = cents(sum((one.amount for one in found.rows if one.month == MONTH), ZERO))
     charged = sum((line.amount for one in months for line in one.lines), ZERO)
     assert charged + account.unallocated == bill
-    assert in_all(coverage(account, months)).total == bill
+    assert coverage_of(months, [account]).total == bill
 
 
 @given(readings(), ledgers(), usage_settings())
@@ -95,13 +98,12 @@ def test_every_service_adds_up_too_within_a_cent_of_its_cost(
 ) -> None:
     months, account = whole(found, ledger, settings)
 
-    for row_ in coverage(account, months):
-        exact = account.totals.get(row_.service, ZERO)
-        lines = [line for one in months for line in one.lines if line.service == row_.service]
-        rest = [line for line in account.lines if line.service == row_.service]
-        assert sum((line.exact for line in (*lines, *rest)), ZERO) == exact
-        assert sum((line.amount for line in (*lines, *rest)), ZERO) == row_.total
-        assert abs(row_.total - exact) < Decimal("0.01")
+    every = [*account.lines, *(line for one in months for line in one.lines)]
+    for service in {line.service for line in every}:
+        exact = account.totals.get(service, ZERO)
+        lines = [line for line in every if line.service == service]
+        assert sum((line.exact for line in lines), ZERO) == exact
+        assert abs(sum((line.amount for line in lines), ZERO) - exact) < Decimal("0.01")
 
 
 @given(readings(), ledgers(), usage_settings())
@@ -379,24 +381,16 @@ def test_who_does_not_share_gets_nothing_of_a_shared_cost() -> None:
 # Coverage
 
 
-def test_coverage_tells_service_by_service_what_is_tied_to_customers() -> None:
+def test_the_costs_tell_service_by_service_what_is_tied_to_customers_and_how() -> None:
     bill = bill_of(reading(*FSX.rows, row("", "S3 Storage", "14.5")), MONTH, PEOPLE)
     shared = (SharedCost(service="FSx Lustre", by="fixed", shares={"cust_a": Decimal(50)}),)
     months = [month_of(id_, one, bill) for id_, one in charges_of(bill, shared=shared).items()]
 
-    rows = coverage(account_month(bill, months), months)
+    report = costs_report("service", Month.parse(MONTH), months, [account_month(bill, months)])
 
-    told = [(one.service, one.total, one.allocated, one.shared, one.unallocated, one.percent) for one in rows]
-    assert told == [
-        ("S3 Storage", Decimal("99.50"), Decimal("85.00"), 0, Decimal("14.50"), Decimal("85.4")),
-        ("FSx Lustre", Decimal("90.00"), 0, Decimal("45.00"), Decimal("45.00"), Decimal(0)),
-    ]
-
-
-def test_coverage_looks_at_no_customer_of_another_payer() -> None:
-    line = Line("S3 Storage", "storage", Decimal(5), Decimal(5), "cost_explorer", "actual")
-
-    assert (
-        coverage(AccountMonth("default", MONTH), [CustomerMonth("cust_a", MONTH, account="research", lines=(line,))])
-        == ()
-    )
+    assert {(one.name, one.allocated): (one.direct, one.shared) for one in report.rows} == {
+        ("S3 Storage", True): (Decimal("85.00"), 0),
+        ("FSx Lustre", True): (0, Decimal("45.00")),
+        ("S3 Storage", False): (Decimal("14.50"), 0),
+        ("FSx Lustre", False): (Decimal("45.00"), 0),
+    }

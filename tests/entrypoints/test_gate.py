@@ -312,7 +312,7 @@ def test_a_queue_that_cannot_be_asked_for_a_while_is_asked_again(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr("controller.entrypoints.gating.time.sleep", slept.append)
-    monkeypatch.setattr("controller.aws.clients.Retry", lambda: Retry(attempts=1))
+    monkeypatch.setattr("controller.aws.clients.PATIENT", Retry(attempts=1))
     sandbox.faults.add(Fault("sqs", "ReceiveMessage", "throttle"))
     spent(sandbox, "acme", "600")
     send(sandbox, url, alert())
