@@ -4,7 +4,7 @@ January 2024 of cust_abc123 is that of the design document: 15 worksets complete
 2 failed, 1 waiting. After that six months up to today, in which the ledger knows of most of the cost of compute.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -48,10 +48,10 @@ def seed_worksets(sandbox: Sandbox) -> None:
     make_ledger(sandbox, worksets(sandbox.now()))
 
 
-def make_ledger(sandbox: Sandbox, items: Iterable[Item]) -> None:
-    """The table with its indexes, and these items in it."""
+def make_ledger(sandbox: Sandbox, items: Iterable[Item], indexes: Collection[str] = INDEXES.keys()) -> None:
+    """The table with these of its indexes, and these items in it."""
     dynamodb = sandbox.client("dynamodb")
-    dynamodb.create_table(**_definition())
+    dynamodb.create_table(**_definition(indexes))
     puts = [{"PutRequest": {"Item": _typed(item)}} for item in items]
     for start in range(0, len(puts), 25):
         dynamodb.batch_write_item(RequestItems={TABLE: puts[start : start + 25]})
@@ -217,8 +217,9 @@ def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _definition() -> Mapping[str, Any]:
-    keys = sorted({"workset_id", *(key for pair in INDEXES.values() for key in pair)})
+def _definition(indexes: Collection[str]) -> Mapping[str, Any]:
+    made = {name: INDEXES[name] for name in indexes}
+    keys = sorted({"workset_id", *(key for pair in made.values() for key in pair)})
     return {
         "TableName": TABLE,
         "BillingMode": "PAY_PER_REQUEST",
@@ -233,7 +234,7 @@ def _definition() -> Mapping[str, Any]:
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
-            for name, (hashed, sorted_by) in INDEXES.items()
+            for name, (hashed, sorted_by) in made.items()
         ],
     }
 
