@@ -1,9 +1,9 @@
 """What a customer used and what it cost in a month, and what of an account's cost nobody is charged for. Values only.
 
 Everything here is stored as it stands, one item for each customer and month. Every figure says where it comes from, as
-of when, and whether it is actual, an estimate, or unknown; unknown is None and never zero. Costs are US dollars, exact
-as AWS or the ledger gave them; `Line.amount` alone is rounded, once, to whole cents, and everything that is shown or
-added up is made of lines.
+of when, and whether it is actual, an estimate, or unknown; unknown is None and never zero. Costs are in the currency
+that AWS bills in, exact as AWS or the ledger gave them; `Line.amount` alone is rounded, once, to whole cents, and
+everything that is shown or added up is made of lines.
 """
 
 from collections.abc import Mapping
