@@ -168,9 +168,10 @@ class Collector:
             earlier = by_customer([*recorded, *self._recorded_before(case, readings, wanted)])
             after, accounts = collected_month(replace(case, earlier=earlier), readings, self._settings)
             recorded += after.values()
-            unsaved = self._save(case, after, accounts, hold)
+            news = {id_: one for id_, one in after.items() if is_news(case.before.get(id_), one)}
+            unsaved = self._save(case, news, accounts, hold)
             problems += [Problem("not stored", failure, who) for failure, who in _grouped(unsaved)]
-            results += [self._result(case, payer, after, accounts, unsaved, readings) for payer in case.payers]
+            results += [self._result(case, payer, after, news, accounts, unsaved, readings) for payer in case.payers]
         verdicts: tuple[Verdict, ...] = ()
         if Month.of(now) in wanted:
             _check(hold)
@@ -258,7 +259,7 @@ class Collector:
     def _save(
         self,
         case: MonthCase,
-        after: Mapping[str, CustomerMonth],
+        news: Mapping[str, CustomerMonth],
         accounts: Mapping[str, AccountMonth],
         hold: Hold,
     ) -> dict[str, Failure]:
@@ -267,11 +268,10 @@ class Collector:
         Accounts come last, and only once their customers are stored: an account that is stored is not asked again.
         """
         unsaved: dict[str, Failure] = {}
-        news = [one for id_, one in after.items() if is_news(case.before.get(id_), one)]
         if news:
             _check(hold)
-            unsaved |= self._store.save(news)
-        half = {after[id_].paid_by for id_, failure in unsaved.items() if isinstance(failure, TransientFailure)}
+            unsaved |= self._store.save(list(news.values()))
+        half = {news[id_].paid_by for id_, failure in unsaved.items() if isinstance(failure, TransientFailure)}
         moved = [one for name, one in accounts.items() if one != case.accounts.get(name) and name not in half]
         if moved:
             _check(hold)
@@ -283,19 +283,20 @@ class Collector:
         case: MonthCase,
         payer: str,
         after: Mapping[str, CustomerMonth],
+        news: Collection[str],
         accounts: Mapping[str, AccountMonth],
         unsaved: Mapping[str, Failure],
         readings: Readings,
     ) -> MonthResult:
-        own = {id_: one for id_, one in after.items() if one.paid_by == payer}
-        news = {id_ for id_, one in own.items() if is_news(case.before.get(id_), one)}
-        failed = news & unsaved.keys()
+        own = {id_ for id_, one in after.items() if one.paid_by == payer}
+        moved = own & set(news)
+        failed = moved & unsaved.keys()
         account = accounts.get(payer)
         return MonthResult(
             month=case.month,
             account=payer,
-            stored=len(news - failed),
-            unchanged=len(own) - len(news),
+            stored=len(moved - failed),
+            unchanged=len(own) - len(moved),
             failed=len(failed),
             asked=readings.cost_of(payer, case.month) is not None,
             total=cents(sum(account.totals.values(), ZERO)) if account else None,

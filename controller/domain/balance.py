@@ -1,10 +1,8 @@
 """What is left of an account's cost when its customers are charged, to the cent. Pure."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Collection
 
-from controller.domain.bill import Bill
+from controller.domain.bill import Bill, sums
 from controller.domain.money import ZERO, in_cents
 from controller.domain.usage import AccountMonth, Certainty, CustomerMonth, Line
 
@@ -32,8 +30,8 @@ def account_month(bill: Bill, customers: Collection[CustomerMonth], *, settled: 
 
 def _left_over(bill: Bill, customers: Collection[CustomerMonth]) -> tuple[Line, ...]:
     charged = [line for one in customers for line in one.lines]
-    exact = _exact(charged)
-    amounts = _amounts(charged)
+    exact = sums((line.service, line.exact) for line in charged)
+    amounts = sums((line.service, line.amount) for line in charged)
     rounded = in_cents(dict(sorted(bill.totals.items())))
     parts = {line.service: line.part for line in charged} | dict(bill.parts)
     certainty: Certainty = "estimated" if bill.estimated else "actual"
@@ -49,17 +47,3 @@ def _left_over(bill: Bill, customers: Collection[CustomerMonth]) -> tuple[Line, 
         for name in sorted({*bill.totals, *amounts})
     ]
     return tuple(line for line in lines if line.amount or line.exact)
-
-
-def _amounts(lines: Iterable[Line]) -> Mapping[str, Decimal]:
-    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for line in lines:
-        sums[line.service] += line.amount
-    return sums
-
-
-def _exact(lines: Iterable[Line]) -> Mapping[str, Decimal]:
-    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for line in lines:
-        sums[line.service] += line.exact
-    return sums

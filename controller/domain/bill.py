@@ -50,12 +50,12 @@ def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -
         account=reading.account,
         month=month,
         tagged=tagged,
-        totals=_sums((row.service, row.amount) for row in rows),
+        totals=sums((row.service, row.amount) for row in rows),
         parts=_parts((row.service, row.part) for row in rows),
-        mistagged=_sums((row.tag_value, row.amount) for row in strange),
-        mistagged_services=_sums((row.service, row.amount) for row in strange),
+        mistagged=sums((row.tag_value, row.amount) for row in strange),
+        mistagged_services=sums((row.service, row.amount) for row in strange),
         excluded_of=_sorted_out(excluded, owners)[0],
-        excluded=_sums((row.record_type, row.amount) for row in excluded),
+        excluded=sums((row.record_type, row.amount) for row in excluded),
         as_of={customer.customer_id: reading.as_of for customer in customers},
         estimated=month in reading.estimated,
         asked_at=reading.as_of,
@@ -130,11 +130,12 @@ def _order(row: CostRow) -> tuple[str, ...]:
     return (row.service, row.tag_key, row.tag_value, row.record_type, row.part, str(row.amount))
 
 
-def _sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
+def sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """The amounts added up by name, in order of the names."""
+    found: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for name, amount in amounts:
-        sums[name] += amount
-    return dict(sorted(sums.items()))
+        found[name] += amount
+    return dict(sorted(found.items()))
 
 
 def _parts(services: Iterable[tuple[str, Part]]) -> dict[str, Part]:

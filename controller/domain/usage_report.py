@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from controller.domain.coverage import Coverage
-from controller.domain.figure import PARTS, UNKNOWN, Figure, budget_figure, cost_of, read_at, rounded, share
+from controller.domain.figure import PARTS, UNKNOWN, Figure, budget_figure, cost_of, oldest, read_at, rounded, share
 from controller.domain.forecast_report import ForecastReport, forecast_report
 from controller.domain.gate import Gate
 from controller.domain.money import ZERO, cents, in_cents
@@ -123,9 +123,9 @@ def _sum(figures: Sequence[Figure]) -> Figure:
     if len(values) < len(figures):
         return UNKNOWN
     sources = tuple(sorted({source for one in figures for source in one.sources}))
-    moments = [one.as_of for one in figures if one.as_of]
     certain = all(one.certainty == "actual" for one in figures)
-    return Figure(sum(values, ZERO), sources, min(moments, default=None), "actual" if certain else "estimated")
+    at = oldest(one.as_of for one in figures)
+    return Figure(sum(values, ZERO), sources, at, "actual" if certain else "estimated")
 
 
 def _storage(stored: CustomerMonth) -> StorageUse:
@@ -189,7 +189,7 @@ def _quantity(stored: CustomerMonth, lines: Sequence[Line]) -> Figure:
         return UNKNOWN
     sources = tuple(sorted({line.source for line in lines}))
     certain = all(line.certainty == "actual" for line in lines)
-    at = min((moment for source in sources if (moment := read_at(stored, source))), default=None)
+    at = oldest(read_at(stored, source) for source in sources)
     return Figure(rounded(sum(counted, ZERO), 3), sources, at, "actual" if certain else "estimated")
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from controller.domain.figure import Figure
+from controller.domain.money import cents
 from controller.domain.usage import Source
 from controller.render.phrases import iso, moment
 from controller.render.tables import UNKNOWN
@@ -49,4 +50,4 @@ def when(at: datetime | None) -> str | None:
 
 def cents_of(value: Decimal | None) -> Decimal | None:
     """An amount as documents have it: with two decimals."""
-    return None if value is None else value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return None if value is None else cents(value)

@@ -119,14 +119,14 @@ class Gates:
     def _transact(self, write_id: str, steps: Sequence[Step], about: str) -> None:
         writes: list[dict[str, Any]] = []
         for gate, previous, entry in steps:
-            writes.append({"Put": self._put(gate, previous) | {"Item": _gate_item(gate, previous, write_id)}})
+            writes.append({"Put": self._put(previous) | {"Item": _gate_item(gate, previous, write_id)}})
             if entry:
                 writes.append({"Put": {"TableName": self._table, "Item": _turn_item(entry, write_id)}})
         self._aws.call(
             "dynamodb", "transact_write_items", about=about, TransactItems=writes, ClientRequestToken=write_id
         )
 
-    def _put(self, gate: Gate, previous: Gate | None) -> dict[str, Any]:
+    def _put(self, previous: Gate | None) -> dict[str, Any]:
         if previous is None:
             return {
                 "TableName": self._table,
