@@ -7,12 +7,14 @@ handler is used: an event, whatever it is, updates what is known of one resource
 import asyncio
 import os
 import random
+import signal
 import socket
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ INTERVALS = 3
 """After how many intervals without the end of a pass the operator is not well."""
 LAST_PASS = 25.0
 """Seconds that a pass may go on after SIGTERM: a little less than Kubernetes waits before SIGKILL."""
+LAST_WATCH = 3.0
+"""Seconds that the watching may take to end."""
 ASK_AGAIN = 5.0
 """Seconds until the cluster is asked again for a definition that it does not have."""
 
@@ -114,22 +118,36 @@ async def _run(options: Options, engine: AwsEngine, current: list[Operator]) -> 
 
 
 async def _watch_and_work(options: Options, operating: Operator, leader: Leader, vitals: "_Vitals") -> None:
-    """Until kopf ends, which takes the signals, or one of the others fails."""
+    """Until a signal comes, or one of the tasks fails. The Lease is given back before kopf takes its time to end."""
     stop = asyncio.Event()
     watching = asyncio.create_task(_watch(options, operating, vitals, stop), name="watch")
     leading = asyncio.create_task(leader.run(), name="lead")
     working = asyncio.create_task(operating.run(), name="work")
+    stopped = asyncio.create_task(_signalled(vitals.listed, stop), name="stop")
     try:
-        done, _ = await asyncio.wait({watching, leading, working}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({watching, leading, working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
-        stop.set()
         operating.stop()
         await asyncio.wait({working}, timeout=LAST_PASS)
-        for task in (working, leading):
+        for task in (working, leading, stopped):
             task.cancel()
-        await asyncio.gather(watching, leading, working, return_exceptions=True)
+        await asyncio.gather(leading, working, stopped, return_exceptions=True)
+        stop.set()
+        await asyncio.wait({watching}, timeout=LAST_WATCH)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _signalled(started: asyncio.Event, stop: asyncio.Event) -> None:
+    """Returns once we are told to end. kopf, at a signal, would end itself first, so it has to be forestalled."""
+    await started.wait()
+    await asyncio.sleep(0.1)  # by then kopf has put its own handlers there
+    if threading.current_thread() is threading.main_thread():
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    await stop.wait()
 
 
 async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop: asyncio.Event) -> None:
@@ -143,8 +161,6 @@ async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop:
     async def seen(type: str | None, body: Mapping[str, Any], **_: Any) -> None:
         operating.seen(type, body)
 
-    ready = asyncio.Event()
-    vitals.listed = ready
     await kopf.operator(
         registry=registry,
         settings=_kopf_settings(),
@@ -152,7 +168,7 @@ async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop:
         clusterwide=options.namespace is None,
         namespaces=[options.namespace] if options.namespace else [],
         stop_flag=stop,
-        ready_flag=ready,
+        ready_flag=vitals.listed,
     )
 
 
@@ -208,14 +224,14 @@ class _Vitals:
     engine: AwsEngine
     api: Api
     times: Times
-    listed: asyncio.Event | None = None
+    listed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def is_alive(self) -> bool:
         idle = time.monotonic() - self.operating.alive_at
         return not self.leader.leads or idle < INTERVALS * self.times.resync
 
     def is_ready(self) -> bool:
-        return self.listed is not None and self.listed.is_set()
+        return self.listed.is_set()
 
     def leads(self) -> bool:
         return self.leader.leads

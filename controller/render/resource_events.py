@@ -16,6 +16,10 @@ QUIET = frozenset({"Synced", "Reconciling", "Stalled", "UsageFresh"})
 """Conditions that only repeat what Ready says, or that come and go by themselves."""
 
 
+WAITING = frozenset({"Suspended", "ChangesPending"})
+"""Reasons of a condition that only say that somebody wants it so, or that the next pass goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     type: Literal["Normal", "Warning"]
@@ -79,6 +83,8 @@ def _flip(kind: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
     if kind == "WorksetsHeld" and now is None:
         return Event("Normal", "WorksetsReleased", "new worksets may be submitted again")
     if now is None or (was is None and (kind == "TagsActive" or (kind == "Ready" and now["status"] == "True"))):
+        return None
+    if now["reason"] in WAITING:
         return None
     bad = (now["status"] == "True") == (kind in ("WorksetsHeld", "Drifted"))
     reason = kind if kind in ("WorksetsHeld", "Drifted", "Paused", "Suspended") else now["reason"]

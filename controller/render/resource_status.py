@@ -5,7 +5,7 @@ The same values make the same document, whenever it is asked for: what stands th
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -77,7 +77,7 @@ def document(shown: Shown, verdict: Verdict) -> dict[str, Any]:
         shown,
         conditions,
         {
-            "usage": dict(shown.figures.usage) if shown.figures.usage else _of_budget(spent),
+            "usage": _usage(shown, spent),
             "gate": _shown_gate(shown),
             "resources": list(_resources(verdict)),
             "plan": _plan(verdict),
@@ -94,9 +94,10 @@ def refigured(shown: Shown) -> dict[str, Any]:
         for kind, found in _before(resource).items()
         if kind not in FIGURED
     }
-    conditions |= dict(_figure_conditions(shown, shown.figures.spent))
+    spent = _spending(shown, None)
+    conditions |= dict(_figure_conditions(shown, spent))
     kept: dict[str, Any] = {name: told[name] for name in ("resources", "plan") if name in told}
-    parts = {"usage": dict(shown.figures.usage or {}), "gate": _shown_gate(shown)}
+    parts = {"usage": _usage(shown, spent), "gate": _shown_gate(shown)}
     written = _written(shown, conditions, {**kept, **parts}, told.get("nextCheck", ""))
     return {**written, "observedGeneration": told.get("observedGeneration", resource.generation)}
 
@@ -197,10 +198,10 @@ def _has_drifted(plan: Plan | None, shown: Shown) -> bool:
 
 
 def _spending(shown: Shown, status: Status | None) -> Spending:
-    """By what was collected, else by the budget as the pass saw it."""
-    if shown.figures.usage is not None or status is None:
-        return shown.figures.spent
-    return spending(status)
+    """By what was collected, else by the budget as the pass saw it; the limit is the one that is asked for now."""
+    spent = shown.figures.spent if shown.figures.usage is not None or status is None else spending(status)
+    budget = shown.customer.budget if shown.customer else None
+    return replace(spent, limit=budget.monthly_limit) if budget else spent
 
 
 def _figure_conditions(shown: Shown, spent: Spending) -> Iterator[tuple[str, tuple[str, str, str]]]:
@@ -238,6 +239,16 @@ def _digits(percent: Decimal) -> str:
     return f"{percent.normalize():f}".replace(".", "Point")
 
 
+def _usage(shown: Shown, spent: Spending) -> dict[str, Any] | None:
+    if not shown.figures.usage:
+        return _of_budget(spent)
+    return {**shown.figures.usage, **_present(limit=_money(spent.limit), used=_used(spent))}
+
+
+def _used(spent: Spending) -> str | None:
+    return None if spent.used is None else f"{spent.used}%"
+
+
 def _of_budget(spent: Spending) -> dict[str, Any] | None:
     """The little that a budget tells; nothing of it is more than an estimate."""
     if spent.as_of is None:
@@ -246,7 +257,7 @@ def _of_budget(spent: Spending) -> dict[str, Any] | None:
         period=f"{spent.as_of:%Y-%m}",
         spent=_money(spent.actual),
         limit=_money(spent.limit),
-        used=f"{spent.used}%" if spent.used is not None else None,
+        used=_used(spent),
         forecast=_money(spent.forecast),
         currency=spent.currency or None,
         asOf=iso(spent.as_of),
@@ -260,8 +271,6 @@ def _collected(report: UsageReport, spent: Spending) -> dict[str, Any]:
     return _present(
         period=str(report.month),
         spent=_money(spent.actual),
-        limit=_money(spent.limit),
-        used=f"{spent.used}%" if spent.used is not None else None,
         forecast=_money(spent.forecast),
         currency=spent.currency or None,
         storage=None if size is None else f"{Decimal(size) / GIB:.1f} GiB",
@@ -332,8 +341,13 @@ def _plan(verdict: Verdict) -> dict[str, Any] | None:
         "updates": actions.count("update"),
         "deletes": actions.count("delete"),
         "adopts": actions.count("adopt"),
-        "text": fit(str(plan_text.render(alone)), PLAN_TEXT),
+        "text": fit(_without_summary(str(plan_text.render(alone))), PLAN_TEXT),
     }
+
+
+def _without_summary(page: str) -> str:
+    """The last lines of a plan sum up a fleet."""
+    return page.rstrip("\n").rpartition("\n\n")[0] or page
 
 
 def _next_check(shown: Shown, failures: Iterable[Failure]) -> str:
