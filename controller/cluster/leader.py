@@ -69,10 +69,11 @@ class Leader:
     async def _try(self) -> None:
         began = self._clock()
         try:
-            held = await self._claim()
-        except Failure as failure:
+            async with asyncio.timeout(DURATION - EVERY):
+                held = await self._claim()
+        except (Failure, TimeoutError) as failure:
             held = self.leads  # until it runs out
-            _log.warning("the leader's Lease could not be read or renewed: %s", failure)
+            _log.warning("the leader's Lease could not be read or renewed: %s", failure or "no answer in time")
         else:
             if held:
                 self._renewed_at = began

@@ -74,8 +74,13 @@ class Resource:
     @property
     def asked(self) -> tuple[Any, ...]:
         """What a person asked for: the resource is due whenever this changes."""
-        wishes = (self.requested_at, self.paused, self.released)
-        return (self.uid, self.generation, self.deleting, self.has_finalizer, *wishes)
+        return (self.uid, self.generation, self.deleting, self.requested_at, self.paused, self.released)
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        """What no other resource may have, each by what it is and how it is written."""
+        ids = (("customerId", self.customer_id),) if self.customer_id else ()
+        return (*ids, *(("bucket", bucket) for bucket in self.buckets))
 
     @property
     def has_finalizer(self) -> bool:

@@ -237,7 +237,7 @@ class _Vitals:
         return self.leader.leads
 
     def resources(self) -> int:
-        return len(self.operating)
+        return len(self.operating.known)
 
     def queue(self) -> tuple[int, float]:
         return len(self.operating.agenda), self.operating.agenda.oldest

@@ -1,5 +1,6 @@
 """The Events of a customer resource: few, one for each real change, in the same words for the same thing."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,20 +27,25 @@ class Event:
     reason: str
     message: str
 
+    @property
+    def level(self) -> int:
+        """As which it is logged."""
+        return logging.WARNING if self.type == "Warning" else logging.INFO
+
 
 def events(before: Mapping[str, Any], after: Mapping[str, Any], verdict: Verdict | None = None) -> tuple[Event, ...]:
     """What happened between two statuses of a resource: the changes that were made, and the conditions that flipped."""
     return (*(_applied(verdict) if verdict else ()), *_flips(before, after))
 
 
-def released(resource_count: int) -> Event:
-    stays = f"{resource_count} resources stay in AWS as they are" if resource_count else "nothing of it was managed"
-    return Event("Normal", "Released", f"let go of by deletionPolicy Retain: {stays}")
-
-
-def removed(verdict: Verdict) -> Event:
-    gone = [f"{outcome.change.key}" for outcome in verdict.outcomes if outcome.ok]
-    return Event("Normal", "Removed", fit(f"removed from AWS: {', '.join(gone) or 'nothing was left'}", MESSAGE))
+def farewell(verdict: Verdict) -> Event:
+    """Of a resource that is being deleted, when we let it go."""
+    if verdict.outcomes:
+        gone = ", ".join(str(outcome.change.key) for outcome in verdict.outcomes if outcome.ok)
+        return Event("Normal", "Removed", fit(f"removed from AWS: {gone}", MESSAGE))
+    count = len(verdict.status.inventory) if verdict.status else 0
+    stays = f"{count} resources stay in AWS as they are" if count else "nothing of it is managed"
+    return Event("Normal", "Released", f"let go of: {stays}")
 
 
 def forced() -> Event:

@@ -102,10 +102,10 @@ def refigured(shown: Shown) -> dict[str, Any]:
     return {**written, "observedGeneration": told.get("observedGeneration", resource.generation)}
 
 
-def left_alone(shown: Shown, code: str, message: str, *, heals: bool = False) -> dict[str, Any]:
+def left_alone(shown: Shown, code: str, message: str, *, heals: bool = False, again: bool = False) -> dict[str, Any]:
     """The status of a resource that nothing is done for: its spec is invalid, or it claims what another one has.
 
-    What was known of it stays.
+    What was known of it stays. `heals`: time may heal it; `again`: it is tried again by itself.
     """
     told = shown.resource.status
     conditions = {
@@ -116,7 +116,7 @@ def left_alone(shown: Shown, code: str, message: str, *, heals: bool = False) ->
     words = ("True", code, fit(message, MESSAGE))
     conditions |= {"Ready": ("False", *words[1:]), "Reconciling" if heals else "Stalled": words}
     kept = {name: told.get(name) for name in ("usage", "gate", "resources")}
-    return _written(shown, conditions, kept, SOON if heals else NOT_CHANGED)
+    return _written(shown, conditions, kept, SOON if again else NOT_CHANGED)
 
 
 def _written(shown: Shown, conditions: Conditions, parts: Mapping[str, Any], next_check: str) -> dict[str, Any]:
