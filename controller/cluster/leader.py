@@ -44,7 +44,7 @@ class Leader:
         self._leases = f"{GROUP}/namespaces/{namespace}/leases"
         self._name, self._path = name, f"{self._leases}/{name}"
         self._renewed_at = float("-inf")
-        self._seen: tuple[str, str] | None = None
+        self._seen = ""
         self._seen_at = 0.0
         self._leads = asyncio.Event()
 
@@ -91,7 +91,7 @@ class Leader:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self._name}}
             return await self._written(self._api.create(self._leases, {**body, "spec": self._spec({})}))
         spec = lease.get("spec") or {}
-        if spec.get("holderIdentity") not in (None, "", self._identity) and not self._is_dead(spec):
+        if spec.get("holderIdentity") not in (None, "", self._identity) and not self._is_dead(lease):
             return False
         return await self._written(self._api.replace(self._path, {**lease, "spec": self._spec(spec)}))
 
@@ -104,11 +104,12 @@ class Leader:
             raise
         return True
 
-    def _is_dead(self, spec: Mapping[str, Any]) -> bool:
-        seen = (str(spec.get("holderIdentity")), str(spec.get("renewTime")))
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, self._clock()
-        return self._clock() - self._seen_at >= float(spec.get("leaseDurationSeconds") or DURATION)
+    def _is_dead(self, lease: Mapping[str, Any]) -> bool:
+        """Whether nobody has written it for its duration, since we first saw it so."""
+        version = str(lease["metadata"].get("resourceVersion"))
+        if version != self._seen:
+            self._seen, self._seen_at = version, self._clock()
+        return self._clock() - self._seen_at >= float(lease["spec"].get("leaseDurationSeconds") or DURATION)
 
     def _spec(self, before: Mapping[str, Any]) -> dict[str, Any]:
         now = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -17,6 +17,8 @@ QUIET = frozenset({"Synced", "Reconciling", "Stalled", "UsageFresh"})
 """Conditions that only repeat what Ready says, or that come and go by themselves."""
 
 
+TOLD_AT_ONCE = frozenset({"WorksetsHeld", "Drifted", "Paused", "Suspended"})
+"""Conditions that are there only while they hold: that they appear is news."""
 WAITING = frozenset({"Suspended", "ChangesPending"})
 """Reasons of a condition that only say that somebody wants it so, or that the next pass goes on."""
 
@@ -88,12 +90,12 @@ def _flip(kind: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
         return _budget(now) if now else None
     if kind == "WorksetsHeld" and now is None:
         return Event("Normal", "WorksetsReleased", "new worksets may be submitted again")
-    if now is None or (was is None and (kind == "TagsActive" or (kind == "Ready" and now["status"] == "True"))):
+    if now is None or now["reason"] in WAITING:
         return None
-    if now["reason"] in WAITING:
+    if was is None and kind not in TOLD_AT_ONCE and (kind != "Ready" or now["status"] == "True"):
         return None
     bad = (now["status"] == "True") == (kind in ("WorksetsHeld", "Drifted"))
-    reason = kind if kind in ("WorksetsHeld", "Drifted", "Paused", "Suspended") else now["reason"]
+    reason = kind if kind in TOLD_AT_ONCE else now["reason"]
     quiet = kind in ("TagsActive", "Paused", "Suspended")
     return Event("Warning" if bad and not quiet else "Normal", reason, now["message"] or f"{kind} is {now['status']}")
 

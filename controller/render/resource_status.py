@@ -180,7 +180,7 @@ def camel(code: str) -> str:
     """A code of AWS or ours as the reason of a condition: letters and digits, a capital letter first."""
     words = re.sub("[^A-Za-z0-9]+", " ", code).split()
     camel = "".join(word[:1].upper() + word[1:] for word in words)
-    return fit(f"Code{camel}" if camel[:1].isdigit() else camel, SHORT)
+    return (f"Code{camel}" if camel[:1].isdigit() else camel)[:SHORT]
 
 
 def _paused(shown: Shown, conditions: Conditions) -> Conditions:
