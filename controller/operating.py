@@ -271,9 +271,11 @@ class Operator:
                 yield from self._news_of(resource, status)
 
     def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
-        text, events = packed(status), resource_events.events(resource.status, status, verdict)
+        text = packed(status)
         if self.known.is_news(resource, text):
-            yield News(resource, status, text, events)
+            yield News(resource, status, text, resource_events.events(resource.status, status, verdict))
+        elif done := resource_events.events(status, status, verdict):  # drift was put back: all is as it was
+            yield News(resource, None, text, done)
 
     def _shown(self, resource: Resource, customer: Customer | None) -> Shown:
         figures = self._figures.get(resource.customer_id, Figures())
