@@ -183,11 +183,15 @@ class World:
         return [item["owner"]["S"] for item in items if item["record"]["S"] == "lease" and "token" in item]
 
     def has_nothing_of(self, name: str) -> bool:
-        """Whether AWS has nothing of ours of this customer; what is somebody else's must be there in any case."""
+        """Whether AWS has nothing of ours of this customer, whose record may be closed.
+
+        What is somebody else's must be there in any case.
+        """
         assert THEIR_TAGS.items() <= self.tags(name).items()
         assert "theirs" in self.rules(name)
         ours = [*(self.tags(name).keys() - THEIR_TAGS.keys()), *(set(self.rules(name)) - {"theirs"})]
-        return not ours and not self.limit(name) and not self.record(name)
+        record = self.record(name)
+        return not ours and not self.limit(name) and (not record or "closed_at" in record)
 
 
 def status_of(found: Object) -> dict[str, Any]:
