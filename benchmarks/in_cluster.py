@@ -1,8 +1,8 @@
 """`python -m benchmarks.in_cluster`: what the operator takes, on the fake API server or on a real one.
 
-The real one is that of the kubeconfig in BENCH_KUBECONFIG. The operator, the local AWS and the fake API server are processes of their own. Writes and calls are the operator's own
-count, from its metrics; that customers are Ready is asked of the API server. On a real cluster the definition has to be
-there, and the namespace is made and deleted.
+The real one is that of the kubeconfig in BENCH_KUBECONFIG. The operator, the local AWS and the fake API server are
+processes of their own. Writes and calls are the operator's own count, from its metrics; that customers are Ready is
+asked of the API server. On a real cluster the definition has to be there, and the namespace is left for you to delete.
 """
 
 import argparse
