@@ -182,9 +182,9 @@ class Sandbox:
             return error_answer(call.protocol, error)
         delay, fault = self.faults.meet(call)
         kind = fault.kind if fault else None
-        if fault and kind in ("throttle", "error"):
+        if fault and kind in ("throttle", "error", "cancelled"):
             time.sleep(self.latency + delay)
-            return error_answer(call.protocol, fault.error(call.service))
+            return error_answer(call.protocol, fault.error(call))
         if kind == "cut_before":
             return None
         answer = self._served(call, stale=kind == "stale", seconds=self.latency + delay)

@@ -1,10 +1,12 @@
 """What moto serves of what reading usage and alerts needs: queues that hear topics, metrics, and tables."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 from controller.sandbox import Sandbox
-from tests.sandbox.world import NOW, make_bucket
+from tests.sandbox.world import NOW, make_bucket, refused
 
 MIDNIGHT = NOW.replace(hour=0)
 
@@ -75,3 +77,27 @@ def test_a_figure_keeps_the_time_that_it_was_put_for(sandbox: Sandbox) -> None:
     )["MetricDataResults"]
     times: list[datetime] = result["Timestamps"]
     assert ([time.isoformat() for time in times], result["Values"]) == ([MIDNIGHT.isoformat()], [5.0])
+
+
+def test_a_cancelled_transaction_takes_nothing_from_those_beside_it(sandbox: Sandbox) -> None:
+    """moto alone goes back to the table as it was, whatever others have written since."""
+    dynamodb = sandbox.client("dynamodb")
+    dynamodb.create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    dynamodb.put_item(TableName="t", Item={"id": {"S": "taken"}})
+
+    def transact(number: int) -> None:
+        ids = [f"{number}-{n}" for n in range(50)] + (["taken"] if number % 2 else [])
+        puts = [{"TableName": "t", "Item": {"id": {"S": id_}}} for id_ in ids]
+        whole = [{"Put": put | {"ConditionExpression": "attribute_not_exists(id)"}} for put in puts]
+        with refused("TransactionCanceledException") if number % 2 else nullcontext():
+            dynamodb.transact_write_items(TransactItems=whole)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(transact, range(16)))
+
+    assert dynamodb.scan(TableName="t", Select="COUNT")["Count"] == 8 * 50 + 1
