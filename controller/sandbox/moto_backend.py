@@ -7,9 +7,9 @@ import copy
 import io
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,6 +28,7 @@ class Moto:
             raise ModuleNotFoundError("the local AWS needs moto: pip install 'daylily-reconcile[sandbox]'") from error
         _measure_no_buckets()
         _copy_tables_lightly()
+        _project_what_is_there()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._patterns = [pattern for _, pattern in backend_index.backend_url_patterns]
         self._served = lru_cache(maxsize=None)(self._is_served)
@@ -86,6 +87,13 @@ class Moto:
         policy: Mapping[str, Any] | None = json.loads(topic.policy) if topic else None
         return policy
 
+    def metric_data(self, account: str, region: str) -> Sequence[Any]:
+        """All that was put into CloudWatch, in that order: `namespace`, `name`, `dimensions`, `timestamp`, values."""
+        from moto.cloudwatch.models import cloudwatch_backends
+
+        put: Sequence[Any] = cloudwatch_backends[account][region].metric_data
+        return put
+
     def serve(self, call: Call) -> Answer:
         """moto's answer; AwsError 501 for what moto lacks, so that no client ever sees (or retries) HTML.
 
@@ -97,7 +105,7 @@ class Moto:
         if not self._served(call.http.headers.get("authorization", "").partition(",")[0].rpartition("=")[2]):
             raise not_implemented(call)
         try:
-            with self._tables if call.service == "dynamodb" else nullcontext():
+            with self._alone() if call.service == "dynamodb" else nullcontext():
                 answer = self._run(call)
         except NotImplementedError:
             raise not_implemented(call) from None
@@ -108,6 +116,14 @@ class Moto:
             if not text.startswith(("<?xml", "<Error", "{")) and call.http.method != "HEAD":
                 raise not_implemented(call)
         return answer
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._tables:
+            try:
+                yield
+            finally:
+                _SNAPSHOTS.clear()
 
     def _is_served(self, scope: str) -> bool:
         """Whether moto knows the service of a credential scope; asked here because moto prints when it does not."""
@@ -147,21 +163,41 @@ def _measure_no_buckets() -> None:
     setattr(S3Backend, "get_cloudwatch_metrics", staticmethod(none))  # noqa: B010 - a method may not be assigned to
 
 
+_SNAPSHOTS: dict[int, Any] = {}
+"""The copies that the call in hand has made of tables: moto makes one for each write, before the first of them."""
+
+
 def _copy_tables_lightly() -> None:
     """moto copies the whole table for every write of a transaction, to be able to go back: minutes for thousands of
-    items. Puts and deletes exchange items and never change one, so for those it is enough to copy who is in the table.
+    items. Puts and deletes exchange items and never change one, so for those it is enough to copy who is in the table,
+    and that once for a call.
     """
     from moto.dynamodb.models.dynamo_type import Item
     from moto.dynamodb.models.table import Table
 
     def light(table: Any, _: Any) -> Any:
-        twin = copy.copy(table)
-        twin.items = type(table.items)(dict)
-        for hash_key, held in list(table.items.items()):
-            twin.items[hash_key] = held if isinstance(held, Item) else dict(held)
-        return twin
+        if id(table) not in _SNAPSHOTS:
+            twin = copy.copy(table)
+            twin.items = type(table.items)(dict)
+            for hash_key, held in list(table.items.items()):
+                twin.items[hash_key] = held if isinstance(held, Item) else dict(held)
+            _SNAPSHOTS[id(table)] = twin
+        return _SNAPSHOTS[id(table)]
 
     setattr(Table, "__deepcopy__", light)  # noqa: B010 - as above
+
+
+@cache  # once in a process: it wraps what is there
+def _project_what_is_there() -> None:
+    """moto reads an item as a whole for every attribute that is asked for; for those that it lacks that is in vain."""
+    from moto.dynamodb.models.dynamo_type import Item
+
+    whole = Item.project
+
+    def light(item: Any, wanted: list[list[str]]) -> Any:
+        return whole(item, [path for path in wanted if path[0].partition("[")[0] in item.attrs])
+
+    setattr(Item, "project", light)  # noqa: B010 - as above
 
 
 def not_implemented(call: Call) -> AwsError:
