@@ -4,7 +4,7 @@ The parts add up to the total, and so do the lines. What the ledger says of sing
 where compute comes from the ledger, and every workset says whether it is in the sum.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -203,19 +203,9 @@ def _worksets(stored: CustomerMonth) -> tuple[WorksetCost, ...]:
 
 
 def _counted(stored: CustomerMonth) -> dict[int, Decimal]:
-    """The charged cost of worksets in whole cents, by their place; nothing where they are not what compute is made of.
-
-    Failed and pending worksets may be in it or not: the choice that makes the ledger's line is right.
-    """
+    """The charged cost of worksets in whole cents, by their place. Nothing where it is not what the line says: where
+    compute is what AWS tags, or the line has stayed as it was billed and the ledger has gone on."""
     lines = [line for line in stored.lines if line.source == "ledger" and line.part == "compute"]
-    exact = sum((line.exact for line in lines), ZERO)
-    for costs in _candidates(stored) if lines else ():
-        if abs(sum(costs.values(), ZERO) - exact) < PRECISION:
-            return in_cents(costs, sum((line.amount for line in lines), ZERO))
-    return {}
-
-
-def _candidates(stored: CustomerMonth) -> Iterator[dict[int, Decimal]]:
-    known = {at: one.cost for at, one in enumerate(stored.worksets) if one.cost is not None}
-    for left_out in ((), ("failed",), ("pending",), ("failed", "pending")):
-        yield {at: cost for at, cost in known.items() if stored.worksets[at].outcome not in left_out}
+    costs = {at: one.cost for at, one in enumerate(stored.worksets) if one.charged and one.cost is not None}
+    apart = sum(costs.values(), ZERO) - sum((line.exact for line in lines), ZERO)
+    return in_cents(costs, sum((line.amount for line in lines), ZERO)) if lines and abs(apart) < PRECISION else {}
