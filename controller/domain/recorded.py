@@ -140,9 +140,12 @@ def _keeps_costs(previous: CustomerMonth, fresh: CustomerMonth, *, closed: bool)
 
 
 def _with_costs_of(previous: CustomerMonth, fresh: CustomerMonth) -> CustomerMonth:
+    """Lines and worksets go together: charged are those that are in the lines."""
+    charged = {one.workset_id for one in previous.worksets if one.charged}
     return replace(
         fresh,
         lines=previous.lines,
+        worksets=tuple(replace(one, charged=one.workset_id in charged) for one in fresh.worksets),
         tagged=previous.tagged,
         excluded=previous.excluded,
         compute_source=previous.compute_source,
