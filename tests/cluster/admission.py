@@ -4,7 +4,7 @@ A better schema plugs in as `FakeCluster(schemas=...)`: anything callable with o
 returns a `Schema`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import jsonschema
@@ -53,6 +53,32 @@ class SimpleSchema:
 
     def _errors(self, object: Object) -> list[Any]:
         return sorted(self._validator.iter_errors(object), key=lambda error: list(map(str, error.absolute_path)))
+
+
+class EventRules:
+    """What the server asks of a core/v1 Event, which differs for those that carry an eventTime."""
+
+    def admit(self, object: Object, old: Object | None = None) -> Object:
+        errors = list(_event_errors(object))
+        if errors:
+            raise Invalid(errors)
+        return object
+
+
+def _event_errors(event: Object) -> Iterator[tuple[str, str]]:
+    namespace, about = event["metadata"]["namespace"], event.get("involvedObject", {}).get("namespace", "")
+    timed = bool(event.get("eventTime"))
+    homes = ("default", "kube-system") if timed else ("default",)
+    if not (namespace in homes if not about else timed or namespace == about):
+        yield "involvedObject.namespace", f"Invalid value: {about!r}: does not match event.namespace"
+    if timed:
+        for field in ("reportingComponent", "reportingInstance", "action", "reason"):
+            if not event.get(field):
+                yield field, "Required value"
+            elif field != "reportingComponent" and len(event[field]) > 128:
+                yield field, "Invalid value: can have at most 128 characters"
+        if len(event.get("message", "")) > 1024:
+            yield "message", "Invalid value: can have at most 1024 characters"
 
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

@@ -17,7 +17,7 @@ from tests.cluster.patches import apply_patch, json_patch, merge_patch
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource, Resources
 from tests.cluster.selectors import Selector
-from tests.cluster.storage import Store, Stored, encode, place
+from tests.cluster.storage import Store, Stored, place
 
 STATUS = "status"
 _GENERATED = "bcdfghjklmnpqrstvwxz2456789"
@@ -225,8 +225,6 @@ class Objects:
     def _put(self, resource: Resource, object: Object, options: Options) -> Stored:
         if options.dry_run:
             return Stored(object)
-        if len(encode(object)) > _ETCD_LIMIT:
-            raise ApiError(500, "etcdserver: request is too large", reason="")
         stored = self.store.put(resource.shelf, object)
         self._lifecycles.written(resource, stored.object)
         return stored
@@ -244,7 +242,7 @@ class Objects:
             wanted = {"apiVersion": resource.api_version, "kind": resource.kind, **wanted}
         _check_type(resource, wanted)
         metadata = dict(wanted.get("metadata") or {})
-        if metadata.get("namespace", namespace) != namespace:
+        if (metadata.get("namespace") or namespace) != namespace:
             raise ApiError(
                 400,
                 "the namespace of the provided object does not match the namespace sent on the request",
@@ -257,9 +255,6 @@ class Objects:
             error = ("metadata.name", "Required value: name or generateName is required")
             raise invalid(resource.group, resource.kind, "", [error])
         return {**wanted, "metadata": metadata}
-
-
-_ETCD_LIMIT = 1_572_864
 
 
 def _admitted(resource: Resource, object: Object, old: Object | None, options: Options) -> Object:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from tests.cluster import discovery, openapi
+from tests.cluster import discovery, openapi, protobuf
 from tests.cluster.access import Access
 from tests.cluster.answers import ApiError, no_such_resource, success
 from tests.cluster.asked import Asked, Requests, understood
@@ -170,7 +170,8 @@ class Routes:
         initial = asked.flag("sendInitialEvents")
         self.objects.store.check_reached(since or 0)
         shelf = self.objects.store.shelf(resource.shelf)
-        watch = Watch(shelf, asked.namespace, _selector(resource, asked), self._rendering(request, resource, asked))
+        selected = _selector(resource, asked)
+        watch = Watch(shelf, asked.namespace, selected, self._rendering(request, resource, asked))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
         self.watches[watch] = request
@@ -302,6 +303,8 @@ def _read(request: web.BaseRequest, body: bytes) -> Any:
     try:
         if request.content_type in ("application/yaml", "application/apply-patch+yaml"):
             return _json_or_yaml(body)
+        if request.content_type == protobuf.MEDIA_TYPE:
+            return protobuf.decoded(body)
         if "json" in request.content_type or request.content_type == "application/octet-stream":
             return json.loads(body) if body else None
     except (ValueError, yaml.YAMLError) as error:
@@ -317,7 +320,8 @@ def _json_or_yaml(body: bytes) -> Any:
 
 
 def _selector(resource: Resource, asked: Asked) -> Selector | None:
-    return selector(resource, asked.parameter("labelSelector"), asked.parameter("fieldSelector"))
+    fields = [asked.parameter("fieldSelector"), f"metadata.name={asked.name}" if asked.name else ""]
+    return selector(resource, asked.parameter("labelSelector"), ",".join(fields))
 
 
 def _number(asked: Asked, name: str) -> int | None:
