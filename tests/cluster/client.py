@@ -45,9 +45,9 @@ class Client:
         return self.ask("GET", path, **parameters).document
 
     @contextmanager
-    def watch(self, path: str, **parameters: Any) -> Iterator[Iterator[Object]]:
+    def watch(self, path: str, *, accept: str = JSON, **parameters: Any) -> Iterator[Iterator[Object]]:
         """The events of a watch, until the server ends it."""
-        with self._asked("GET", path, None, JSON, JSON, {"watch": "true", **parameters}) as response:
+        with self._asked("GET", path, None, JSON, accept, {"watch": "true", **parameters}) as response:
             yield (json.loads(line) for line in response)
 
     @contextmanager

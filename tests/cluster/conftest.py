@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster.access import ADMIN
+from tests.cluster.client import Client
+from tests.cluster.crds import ANIMALS
 from tests.cluster.protocol import Cluster, Object
 from tests.cluster.real import RealCluster
 from tests.cluster.server import FakeCluster
+from tests.fakes import Clock
 
 CUSTOMERS = Path(__file__).parents[2] / "schemas" / "customer.crd.yaml"
 
@@ -42,6 +46,24 @@ def fake_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
     with FakeCluster(crds=[customers_crd()]) as cluster:
         monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
         yield cluster
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def farm(clock: Clock) -> Iterator[FakeCluster]:
+    """A fake cluster that knows animals, for the tests of the fake itself."""
+    with FakeCluster(crds=[ANIMALS], clock=clock) as farm:
+        yield farm
+
+
+@pytest.fixture
+def client(farm: FakeCluster) -> Client:
+    """The administrator of the farm, over HTTP."""
+    return Client(farm.url, ADMIN, timeout=10)
 
 
 def customers_crd() -> Object:

@@ -115,7 +115,7 @@ class Lifecycles:
         """The resource that a CRD defines, where it has objects."""
         shelf = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
         served = [known for known in self._objects.resources if known.shelf == shelf]
-        return served[:1] if len(self._objects.store.shelf(shelf)) else []
+        return [] if self._objects.store.shelf(shelf).is_empty() else served[:1]
 
     def _crd_status(self, object: Object, old: Object | None) -> Object:
         names = dict(object["spec"]["names"])

@@ -70,10 +70,10 @@ class Routes:
         if not asked.plural:
             return self._about(request, asked)
         resource = self.objects.resources.at(asked.group, asked.version, asked.plural)
-        if asked.verb not in resource.verbs or bool(asked.namespace) > resource.namespaced:
-            raise ApiError(405, "the server does not allow this method on the requested resource")
-        if asked.name and resource.namespaced and not asked.namespace:
+        if resource.namespaced is not bool(asked.namespace) and (asked.name or asked.namespace):
             raise no_such_resource()
+        if asked.verb not in resource.verbs or not _may_be_done(resource, asked):
+            raise ApiError(405, "the server does not allow this method on the requested resource")
         if asked.subresource and not (asked.subresource == "status" and resource.status):
             raise no_such_resource()
         if asked.verb == "watch":
@@ -267,6 +267,15 @@ class Routes:
             case ["openapi", "v2"] if "proto-openapi" in request.headers.get("Accept", ""):
                 return web.Response(body=b"", headers={"Content-Type": openapi.V2_PROTOBUF})
         raise no_such_resource()
+
+
+def _may_be_done(resource: Resource, asked: Asked) -> bool:
+    """Whether a verb is for one object, or for all of a namespace, and that is what the path says."""
+    if asked.verb in ("update", "patch"):
+        return bool(asked.name)
+    if asked.verb in ("create", "deletecollection"):
+        return not asked.name and resource.namespaced is bool(asked.namespace)
+    return True
 
 
 def cut(request: web.BaseRequest) -> None:

@@ -41,6 +41,8 @@ from tests.cluster.storage import Store
 T = TypeVar("T")
 
 NAMESPACES_AT_FIRST = ("default", "kube-node-lease", "kube-public", "kube-system")
+_PAUSE = 0.05
+"""Seconds after which who waits looks again, though nothing was written."""
 _BODY_LIMIT = 3 * 1024**2
 
 
@@ -218,9 +220,10 @@ class FakeCluster:
             seen = self._objects.store.version
             if found := look():
                 return found
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not as awaited after {timeout} s: {found!r}")
             with self._written:
-                if not self._written.wait_for(partial(self._has_passed, seen), deadline - time.monotonic()):
-                    raise TimeoutError(f"not as awaited after {timeout} s: {found!r}")
+                self._written.wait_for(partial(self._has_passed, seen), _PAUSE)
 
     # What it was asked
 

@@ -97,8 +97,8 @@ class Shelf:
             return _by_name(self.namespaces.get(namespace, {}))
         return [stored for _, inside in sorted(self.namespaces.items()) for stored in _by_name(inside)]
 
-    def __len__(self) -> int:
-        return sum(map(len, self.namespaces.values()))
+    def is_empty(self) -> bool:
+        return not self.namespaces
 
     def since(self, version: int) -> Iterator[Write]:
         """The writes after a version, oldest first. 410 where the history does not reach back to it."""
