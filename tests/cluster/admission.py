@@ -31,7 +31,7 @@ class Schema(Protocol):
 
 
 SchemaOf = Callable[[Object], Schema]
-"""From an entry of a CRD's `spec.versions`."""
+"""From an entry of a CRD's `spec.versions`. Raises Invalid for one that cannot be a schema."""
 
 
 class SimpleSchema:

@@ -187,11 +187,14 @@ class Resources:
 
     def serve(self, crd: Object) -> None:
         """Let a CRD's served versions exist, and no other of its resource."""
+        defined = self.defined_by(crd)
         self.forget(crd)
-        for entry in crd["spec"]["versions"]:
-            if entry["served"]:
-                resource = _custom(crd["spec"], entry, self._schemas(entry))
-                self._served[resource.group, resource.version, resource.plural] = resource
+        self._served |= {(known.group, known.version, known.plural): known for known in defined}
+
+    def defined_by(self, crd: Object) -> list[Resource]:
+        """The versions that a CRD serves. Invalid where the schema of one is."""
+        entries = [entry for entry in crd["spec"]["versions"] if entry["served"]]
+        return [_custom(crd["spec"], entry, self._schemas(entry)) for entry in entries]
 
     def forget(self, crd: Object) -> None:
         shelf = (crd["spec"]["group"], crd["spec"]["names"]["plural"])

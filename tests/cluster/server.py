@@ -248,7 +248,8 @@ class FakeCluster:
 
     def up(self) -> None:
         """Listen again on the same port."""
-        self._run(self._listen())
+        if not self._runner.sites:
+            self._run(self._listen())
 
     def cut_watches(self) -> None:
         """End the connections of all watches; their clients may come back."""

@@ -9,6 +9,8 @@ from tests.cluster.crds import ANIMALS, OURS, animal
 from tests.cluster.protocol import Object
 from tests.cluster.server import FakeCluster
 
+VERSION_NAME = "/spec/versions/0/name"
+
 
 def test_unknown_fields_are_pruned_with_a_warning(client: Client) -> None:
     answer = client.ask("POST", OURS, animal("bella", wings=2))
@@ -44,7 +46,8 @@ def test_a_test_may_put_in_what_the_schema_refuses(farm: FakeCluster) -> None:
 def test_another_schema_can_be_plugged_in() -> None:
     class NoHorses:
         def __init__(self, version: Object) -> None:
-            self.version = version["name"]
+            if version["name"] == "v0":
+                raise Invalid([("spec.versions", "no such version")])
 
         def admit(self, object: Object, old: Object | None = None) -> Object:
             if old and old["spec"]["species"] != object["spec"]["species"]:
@@ -55,3 +58,5 @@ def test_another_schema_can_be_plugged_in() -> None:
         assert farm.create(animal("bella"))["spec"]["legs"] == 4
         with pytest.raises(ApiError, match=r"spec.species: a cow it stays"):
             farm.patch("animals", "bella", {"spec": {"species": "horse"}})
+        with pytest.raises(ApiError, match=r"422 Invalid: .*no such version"):
+            farm.patch("crd", ANIMALS["metadata"]["name"], [{"op": "replace", "path": VERSION_NAME, "value": "v0"}])
