@@ -34,6 +34,40 @@ SchemaOf = Callable[[Object], Schema]
 """From an entry of a CRD's `spec.versions`. Raises Invalid for one that cannot be a schema."""
 
 
+def admitted(schema: Schema, object: Object, old: Object | None) -> Object:
+    """What `schema` makes of an object. On an update, errors in what is as it was are let be.
+
+    That is the server's ratcheting (on by default since 1.30): who adds a finalizer to an object, or writes its status,
+    does not answer for a spec that was stored before its schema forbade it. A list counts as one value. Of an object
+    that is let be nothing is pruned.
+    """
+    if old is not None and _content(object) == _content(old):
+        return object
+    try:
+        return schema.admit(object, old)
+    except Invalid as error:
+        fresh = [(path, message) for path, message in error.errors if old is None or _differs(object, old, path)]
+        if fresh:
+            raise Invalid(fresh) from error
+        return object
+
+
+def _content(object: Object) -> Object:
+    return {key: value for key, value in object.items() if key != "metadata"}
+
+
+def _differs(object: Object, old: Object, path: str) -> bool:
+    steps = path.partition("[")[0].split(".")
+    now = _at(object, steps)
+    return now is None or now != _at(old, steps)
+
+
+def _at(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
 class SimpleSchema:
     """Prunes what openAPIV3Schema does not name and validates the rest as JSON Schema does.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.cluster.admission import Invalid
+from tests.cluster.admission import Invalid, admitted
 from tests.cluster.answers import ApiError, already_exists, conflict, expired, invalid, not_found
 from tests.cluster.lifecycles import Lifecycles
 from tests.cluster.metadata import created, deleting, is_deleting, updated, with_status
@@ -261,24 +261,24 @@ def _admitted(resource: Resource, object: Object, old: Object | None, options: O
     if resource.schema is None or not options.admit:
         return object
     try:
-        admitted = resource.schema.admit(object, old)
-        if unknown := list(_unknown(object, admitted)):
+        kept = admitted(resource.schema, object, old)
+        if unknown := list(_unknown(object, kept)):
             options.pruned(unknown)
-        return admitted
+        return kept
     except Invalid as error:
         raise invalid(resource.group, resource.kind, object["metadata"]["name"], error.errors) from error
 
 
-def _unknown(wanted: Any, admitted: Any, path: str = "") -> Iterator[str]:
+def _unknown(wanted: Any, kept: Any, path: str = "") -> Iterator[str]:
     """The paths of what was pruned."""
-    if isinstance(wanted, dict) and isinstance(admitted, dict):
+    if isinstance(wanted, dict) and isinstance(kept, dict):
         for key, value in wanted.items():
-            if key not in admitted:
+            if key not in kept:
                 yield f"{path}{key}"
-            elif value is not admitted[key]:
-                yield from _unknown(value, admitted[key], f"{path}{key}.")
-    if isinstance(wanted, list) and isinstance(admitted, list):
-        for index, pair in enumerate(zip(wanted, admitted, strict=False)):
+            elif value is not kept[key]:
+                yield from _unknown(value, kept[key], f"{path}{key}.")
+    if isinstance(wanted, list) and isinstance(kept, list):
+        for index, pair in enumerate(zip(wanted, kept, strict=False)):
             yield from _unknown(*pair, f"{path.rstrip('.')}[{index}].")
 
 

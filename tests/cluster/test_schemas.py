@@ -38,9 +38,18 @@ def test_an_invalid_object_is_refused_with_every_cause(farm: FakeCluster, client
 
 
 def test_a_test_may_put_in_what_the_schema_refuses(farm: FakeCluster) -> None:
-    assert farm.create(animal("bella", legs="four", wings=2), admit=False)["spec"]["wings"] == 2
-    with pytest.raises(ApiError, match="422 Invalid"):
-        farm.patch("animals", "bella", {"metadata": {"labels": {"a": "b"}}})
+    garbage = animal("bella", species="x" * 21, legs="four", wings=2)
+    assert farm.create(garbage, admit=False)["spec"] == garbage["spec"]
+
+
+def test_what_was_wrong_before_may_stay_so(farm: FakeCluster) -> None:
+    farm.create(animal("bella", species="x" * 21, legs="four"), admit=False)
+    farm.patch("animals", "bella", {"metadata": {"finalizers": ["a/b"]}})
+    farm.put_status("animals", "bella", {"says": "moo"})
+    farm.patch("animals", "bella", {"spec": {"names": {"short": "b"}}})
+    with pytest.raises(ApiError, match=r"422 Invalid: .*spec\.legs") as refused:
+        farm.patch("animals", "bella", {"spec": {"legs": "five"}})
+    assert len(refused.value.details["causes"]) == 1
 
 
 def test_another_schema_can_be_plugged_in() -> None:
