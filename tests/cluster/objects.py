@@ -12,7 +12,7 @@ from typing import Any
 from tests.cluster.admission import Invalid, admitted
 from tests.cluster.answers import ApiError, already_exists, conflict, expired, invalid, not_found
 from tests.cluster.lifecycles import Lifecycles
-from tests.cluster.metadata import created, deleting, is_deleting, updated, with_status
+from tests.cluster.metadata import check_types, created, deleting, is_deleting, updated, with_status
 from tests.cluster.patches import apply_patch, json_patch, merge_patch
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource, Resources
@@ -236,12 +236,11 @@ class Objects:
 
     def _addressed(self, resource: Resource, namespace: str, wanted: Any) -> Object:
         """The object with the type, namespace and name that the URL gives it. 400 where it says otherwise."""
-        if not isinstance(wanted, dict):
-            raise ApiError(400, "the body of the request is not an object")
-        if not resource.custom:
+        if isinstance(wanted, dict) and not resource.custom:
             wanted = {"apiVersion": resource.api_version, "kind": resource.kind, **wanted}
         _check_type(resource, wanted)
-        metadata = dict(wanted.get("metadata") or {})
+        check_types(wanted)
+        metadata = dict(wanted["metadata"])
         if (metadata.get("namespace") or namespace) != namespace:
             raise ApiError(
                 400,
@@ -282,7 +281,9 @@ def _unknown(wanted: Any, kept: Any, path: str = "") -> Iterator[str]:
             yield from _unknown(*pair, f"{path.rstrip('.')}[{index}].")
 
 
-def _check_type(resource: Resource, object: Object) -> None:
+def _check_type(resource: Resource, object: Any) -> None:
+    if not isinstance(object, dict):
+        raise ApiError(400, "the body of the request is not an object")
     if (object.get("apiVersion"), object.get("kind")) != (resource.api_version, resource.kind):
         raise ApiError(
             400,

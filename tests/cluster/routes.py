@@ -21,9 +21,10 @@ from tests.cluster.objects import Objects, Options
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource
 from tests.cluster.selectors import Selector, selector
+from tests.cluster.serving import BODY_LIMIT, cut
 from tests.cluster.storage import Stored, encode
 from tests.cluster.tables import table
-from tests.cluster.watch import Watch
+from tests.cluster.watch import Pace, Watch
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -49,6 +50,8 @@ class Routes:
             response = await self._met(request)
         except ApiError as error:
             response = _refusal(error)
+        except web.HTTPRequestEntityTooLarge:
+            response = _refusal(ApiError(413, f"Request entity too large: limit is {BODY_LIMIT}"))
         self.answers[response.status] += 1
         return response
 
@@ -175,10 +178,13 @@ class Routes:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
         self.watches[watch] = request
+        pace = self._pace(resource, asked)
         try:
             watch.start(None if initial else since)
+            if initial:
+                watch.bookmark(_initial_end(pace.bookmark()))
             await response.prepare(request)
-            await self._send(watch, response, resource, asked, initial)
+            await watch.send(response, pace)
         except ConnectionError:
             pass  # the client is gone, or was cut off
         finally:
@@ -186,36 +192,13 @@ class Routes:
             del self.watches[watch]
         return response
 
-    async def _send(
-        self, watch: Watch, response: web.StreamResponse, resource: Resource, asked: Asked, initial: bool
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        timers: list[asyncio.TimerHandle] = []
+    def _pace(self, resource: Resource, asked: Asked) -> Pace:
+        def bookmark() -> Object:
+            metadata = {"resourceVersion": str(self.objects.store.version)}
+            return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
 
-        def bookmark(annotations: Object | None = None) -> None:
-            metadata = {"resourceVersion": str(self.objects.store.version)} | (annotations or {})
-            watch.bookmark({"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata})
-
-        def bookmark_regularly() -> None:
-            bookmark()
-            timers.append(loop.call_later(self.bookmark_interval, bookmark_regularly))
-
-        def finish() -> None:
-            if asked.flag("allowWatchBookmarks"):
-                bookmark()
-            watch.end()
-
-        if initial:
-            bookmark({"annotations": {INITIAL_EVENTS_END: "true"}})
-        if asked.flag("allowWatchBookmarks"):
-            timers.append(loop.call_later(self.bookmark_interval, bookmark_regularly))
-        if seconds := _number(asked, "timeoutSeconds"):
-            timers.append(loop.call_later(seconds, finish))
-        try:
-            await watch.send(response)
-        finally:
-            for timer in timers:
-                timer.cancel()
+        interval = self.bookmark_interval if asked.flag("allowWatchBookmarks") else None
+        return Pace(bookmark, interval, _number(asked, "timeoutSeconds"))
 
     def _rendering(self, request: web.BaseRequest, resource: Resource, asked: Asked) -> Callable[[Stored], bytes]:
         if not _wants_table(request):
@@ -278,10 +261,9 @@ def _may_be_done(resource: Resource, asked: Asked) -> bool:
     return True
 
 
-def cut(request: web.BaseRequest) -> None:
-    """End the connection of a request at once, without an answer."""
-    if request.transport:
-        request.transport.abort()
+def _initial_end(bookmark: Object) -> Object:
+    """The bookmark that says that all there was has been told."""
+    return {**bookmark, "metadata": {**bookmark["metadata"], "annotations": {INITIAL_EVENTS_END: "true"}}}
 
 
 def _refusal(error: ApiError) -> web.Response:
