@@ -10,7 +10,6 @@ from functools import cache, wraps
 from itertools import islice
 from typing import Any
 
-
 SNAPSHOTS: dict[int, Any] = {}
 """The copies that the call in hand has made of tables: moto makes one for each write, before the first of them."""
 
