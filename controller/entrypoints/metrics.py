@@ -117,8 +117,8 @@ class _Asked:
         yield asked
 
 
-async def serve(address: str, port: int, meter: Meter, vitals: Vitals) -> web.AppRunner:
-    """Answers until the runner is cleaned up."""
+async def serve(address: str | None, port: int, meter: Meter, vitals: Vitals) -> web.AppRunner:
+    """Answers until the runner is cleaned up, at None on all addresses, of both kinds: clusters may have either."""
 
     async def healthz(_: web.Request) -> web.Response:
         return _answer(vitals.is_alive(), "no pass ended within three intervals")
