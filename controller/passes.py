@@ -131,10 +131,12 @@ def _changes_what_is_there(plan: Plan) -> bool:
 
 
 def _verdicts(plan: FleetPlan, results: Collection[Result], due: Due) -> dict[str, Verdict]:
+    """None of those that the pass was stopped before: nothing is known of them that was not known already."""
     orphans = {orphan.status.owner_id: orphan for orphan in plan.orphans}
-    verdicts = {result.plan.owner.id: _verdict(result, orphans.get(result.plan.owner.id)) for result in results}
+    done = [result for result in results if not result.stopped]
+    verdicts = {result.plan.owner.id: _verdict(result, orphans.get(result.plan.owner.id)) for result in done}
     for id_ in due.leaving:
-        if id_ not in verdicts:  # nothing of it was ever ours
+        if id_ not in orphans and id_ not in verdicts:  # nothing of it was ever ours
             verdicts[id_] = Verdict(gone=True)
     return verdicts
 
@@ -142,8 +144,6 @@ def _verdicts(plan: FleetPlan, results: Collection[Result], due: Due) -> dict[st
 def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
     failure = result.plan.refused or result.unsaved
     if orphan is None:
-        if result.stopped and not failure:
-            failure = TransientFailure("the operator stopped before this was done", code="Stopped")
         return Verdict(result.plan, result.outcomes, result.status, failure)
     if orphan.suspended and orphan.status.deletion_policy == "Retain":
         return Verdict(result.plan, gone=True, status=orphan.status)

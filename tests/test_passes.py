@@ -161,3 +161,12 @@ def test_a_foreign_customer_is_told_and_left_alone() -> None:
     town.options = Options(controller_id="another")
     (failure,) = run(town, owned(limit=900)).verdicts["acme"].failures
     assert (type(failure), failure.code) == (PermanentFailure, "ForeignController")
+
+
+def test_who_a_stopped_pass_did_not_come_to_is_not_told_of() -> None:
+    town = Town()
+    run(town, owned())
+    passes = Passes(town.fleet, Leases(), {"default": "1/default"})
+    passed = passes.run(Due((owned(limit=900), owned("new")), {"gone": source("gone")}), stop=lambda: True)
+    assert set(passed.verdicts) == {"gone"}
+    assert ("thing", "new-bucket") not in town.world.things

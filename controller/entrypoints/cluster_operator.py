@@ -42,13 +42,13 @@ ASK_AGAIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the operator runs. `namespace` None: all of them. `port` 0: nothing is served."""
+    """How the operator runs. `namespace` or `address` None: all of them; `port` 0: nothing is served."""
 
     namespace: str | None
     lease_namespace: str
     times: Times
     only_watch: bool
-    address: str
+    address: str | None
     port: int
     by_customer: bool
 
@@ -69,14 +69,14 @@ def operator(
 ) -> int:
     """Runs until it is stopped. Exit 1 where the cluster or the settings cannot be used at all."""
     engine = AwsEngine(settings, {"controller_id": controller_id}, only_watch=dry_run, clock=bootstrap.utc_now)
-    home = _login().default_namespace or "default"
+    home = login().default_namespace or "default"
     address, _, port = listen.rpartition(":")
     options = Options(
         namespace=None if all_namespaces else namespace or home,
         lease_namespace=namespace or home,
         times=Times(resync, collect),
         only_watch=dry_run,
-        address=address or "0.0.0.0",  # noqa: S104 - the kubelet's probes and Prometheus come from outside
+        address=address.strip("[]") or None,
         port=int(port),
         by_customer=customer_metrics,
     )
@@ -96,7 +96,7 @@ def operator(
 
 
 async def _run(options: Options, engine: AwsEngine, current: list[Operator]) -> None:
-    api = Api(_login)
+    api = Api(login)
     identity = f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
     lease = f"daylily-reconcile-{engine.controller_id}".lower().replace("_", "-")
     leader = Leader(api, options.lease_namespace, lease, identity, time.monotonic, bootstrap.utc_now)
@@ -154,8 +154,8 @@ async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    def login(**_: Any) -> kopf.ConnectionInfo:
-        return _login()
+    def log_in(**_: Any) -> kopf.ConnectionInfo:
+        return login()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: Mapping[str, Any], **_: Any) -> None:
@@ -203,7 +203,7 @@ async def _definition(api: Api, namespace: str | None) -> None:
         await asyncio.sleep(ASK_AGAIN)
 
 
-def _login() -> kopf.ConnectionInfo:
+def login() -> kopf.ConnectionInfo:
     """In a cluster the service account, outside the kubeconfig."""
     settings = kopf.OperatorSettings()
     try:
