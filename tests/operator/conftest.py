@@ -1,5 +1,6 @@
 """A cluster, an AWS, and operators that are stopped in the end."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -12,29 +13,11 @@ from controller.entrypoints.cli import run
 from controller.sandbox import Sandbox
 from tests.cluster import Cluster
 from tests.cluster.access import Rule
+from tests.cluster.conftest import customers_crd
+from tests.cluster.real import RealCluster
 from tests.cluster.server import FakeCluster
 from tests.operator.running import InThread, in_threads
 from tests.operator.world import ACCOUNT, World
-
-CRD = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "customers.billing.daylily.io"},
-    "spec": {
-        "group": "billing.daylily.io",
-        "scope": "Namespaced",
-        "names": {"plural": "customers", "singular": "customer", "kind": "Customer", "listKind": "CustomerList"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
 
 ROLE: Sequence[Rule] = [
     {"namespace": "default", "apiGroups": [group], "resources": [resource], "verbs": verbs}
@@ -71,7 +54,11 @@ def aws(local_environment: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A cluster that knows customers. On the fake one the operator may do what its Role allows, and nothing else."""
-    with FakeCluster(crds=[CRD], rules=ROLE) as cluster:
+    real, crds = os.environ.get("CLUSTER_KUBECONFIG"), [customers_crd()]
+    opened: RealCluster | FakeCluster = (
+        RealCluster(Path(real), crds=crds) if real else FakeCluster(crds=crds, rules=ROLE)
+    )
+    with opened as cluster:
         monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
         yield cluster
 

@@ -79,7 +79,8 @@ def test_a_changed_limit_is_applied_and_told(world: World, start: StartInThread)
 
     assert world.limit("acme") == "1000.0"
     assert world.status("acme")["usage"]["limit"] == "1000.00"
-    assert f"changed budget {budget('acme')}: limit 500.00 -> 1000.00" in world.messages("acme", "Applied")
+    told = f"changed budget {budget('acme')}: limit 500.00 -> 1000.00"
+    world.eventually(lambda: told in world.messages("acme", "Applied"))
 
 
 def test_a_request_is_carried_out_at_once_and_echoed(world: World, start: StartInThread) -> None:
