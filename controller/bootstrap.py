@@ -208,7 +208,15 @@ def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:
 def _who() -> str:
     """This process in words, with the CI run where it is one."""
     run = os.environ.get("GITHUB_RUN_ID") or os.environ.get("CI_JOB_URL")
-    return f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}" + (f", CI run {run}" if run else "")
+    return f"{_user()} on {socket.gethostname()}, process {os.getpid()}" + (f", CI run {run}" if run else "")
+
+
+def _user() -> str:
+    """By name, or by number in a container whose user has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the former before Python 3.13
+        return f"user {os.getuid()}"
 
 
 def home_door(settings: Settings) -> Aws:

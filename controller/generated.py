@@ -10,11 +10,13 @@ from pathlib import Path
 from controller.entrypoints.cli import help_text
 from controller.entrypoints.main import HELP
 from controller.kinds.iam_policy import iam_policy
+from controller.manifests.crd import customer_crd
 from controller.manifests.schema import customer_schema, settings_schema
 from controller.render import plan_document
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "customer.schema.json": customer_schema,
+    "customer.crd.yaml": customer_crd,
     "settings.schema.json": settings_schema,
     "plan.schema.json": plan_document.schema,
     "iam-policy.json": iam_policy,

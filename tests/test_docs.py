@@ -276,9 +276,9 @@ def type_of(field: Mapping[str, Any]) -> str:
     if "enum" in field:
         return " or ".join(f"`{one}`" for one in field["enum"])
     if choices:
-        return f"whole number or quoted decimal, {bounds(choices[0], 'minimum', 'maximum')}".replace(
-            "1 to", "over 0 to"
-        )
+        over = "over " * ("exclusiveMinimum" in choices[0])
+        low = choices[0].get("minimum", choices[0].get("exclusiveMinimum"))
+        return f"whole number or quoted decimal, {over}{low:,} to {choices[0]['maximum']:,}"
     match field.get("type"):
         case "string":
             lengths = bounds(field, "minLength", "maxLength")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeGuard
 
@@ -15,6 +15,10 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from controller.domain.tag_alphabet import is_tag_value
+
+BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+"""What S3 keeps for buckets that are none of general purpose, and for aliases."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,10 @@ class Amount:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        low = self.low + 1 if self.above else self.low
+        low = "exclusiveMinimum" if self.above else "minimum"
         return {
             "anyOf": [
-                {"type": "integer", "minimum": low, "maximum": self.high},
+                {"type": "integer", low: self.low, "maximum": self.high},
                 {"type": "string", "pattern": self._pattern(), "maxLength": 12 + 1 + self.places},
             ]
         }
@@ -104,7 +108,10 @@ class Amount:
 class Moments:
     """A moment as quoted text, ISO 8601 with its zone, as a datetime in UTC."""
 
-    pattern: str = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    pattern: str = (
+        r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T"
+        r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+    )
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -112,7 +119,7 @@ class Moments:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{self.pattern}$", "maxLength": 25}
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$", "maxLength": 25}
 
     def _read(self, value: object) -> datetime:
         if isinstance(value, datetime) and value.tzinfo:
@@ -121,6 +128,29 @@ class Moments:
             with suppress(ValueError, OverflowError):
                 return datetime.fromisoformat(value).astimezone(UTC)
         raise PydanticCustomError("moment", 'must be a moment with its zone in quotes, like "2026-12-01T00:00:00Z"')
+
+
+@dataclass(frozen=True)
+class Dates:
+    """A day as quoted text, ISO 8601, as a date."""
+
+    pattern: str = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._read, serialization=core_schema.plain_serializer_function_ser_schema(date.isoformat, when_used="json")
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$", "maxLength": 10}
+
+    def _read(self, value: object) -> date:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and re.fullmatch(self.pattern, value, re.ASCII):
+            with suppress(ValueError):
+                return date.fromisoformat(value)
+        raise PydanticCustomError("date", 'must be a day in quotes, like "2026-12-01"')
 
 
 @dataclass(frozen=True)
@@ -155,7 +185,7 @@ def _iso(moment: datetime) -> str:
 def _refuse_bucket(name: str) -> str:
     if ".." in name or re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name):
         return "is not a bucket name: no two dots in a row, and nothing that looks like an IP address"
-    if name.startswith(_BUCKET_PREFIXES) or name.endswith(_BUCKET_SUFFIXES):
+    if name.startswith(BUCKET_PREFIXES) or name.endswith(BUCKET_SUFFIXES):
         return "is not the name of a general purpose bucket: S3 keeps this prefix or suffix for itself"
     return ""
 
@@ -166,8 +196,6 @@ def _refuse_tag_value(text: str) -> str:
 
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f]*"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
-_BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
 CustomerId = Annotated[
@@ -224,7 +252,12 @@ AccountName = Annotated[str, Text(63, pattern=_NAME, rule="account-name", words=
 ControllerId = Annotated[str, Text(63, pattern=_NAME, rule="controller-id", words="must be letters, digits, - and _")]
 Email = Annotated[
     str,
-    Text(254, pattern=r"[^@\s]+@[^@\s]+", rule="email", words="must be an e-mail address: one @ and no spaces"),
+    Text(
+        254,
+        pattern=r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+",
+        rule="email",
+        words="must be an e-mail address: one @ and no spaces",
+    ),
 ]
 Currency = Annotated[
     str, Text(3, pattern=r"[A-Z]{3}", rule="currency", words="must be three capital letters, like USD")
@@ -290,6 +323,17 @@ TagValue = Annotated[
     Text(256, pattern=_PRINTABLE, rule="tag-alphabet", words="must be one line", refuse=_refuse_tag_value),
 ]
 Moment = Annotated[datetime, Moments()]
+Day = Annotated[date, Dates()]
+NumberPrefix = Annotated[
+    str,
+    Text(
+        16,
+        min_length=0,
+        pattern=r"([A-Za-z0-9][A-Za-z0-9/_-]*)?",
+        rule="number-prefix",
+        words="must be letters, digits, -, _ and /",
+    ),
+]
 Environment = Annotated[
     str,
     Text(64, pattern=_PRINTABLE, rule="tag-alphabet", words="must be one line", refuse=_refuse_tag_value),
@@ -298,6 +342,7 @@ Line = Annotated[str, Text(256)]
 ShortLine = Annotated[str, Text(64)]
 Prefix = Annotated[str, Text(1024, min_length=0)]
 Money = Annotated[Decimal, Amount(places=2, above=True)]
+Rate = Annotated[Decimal, Amount(places=8, above=True)]
 Percent = Annotated[Decimal, Amount(places=4, high=100)]
 AlertPercent = Annotated[Decimal, Amount(places=2, high=1000, above=True)]
 Days = Annotated[int, Field(ge=1, le=36_500)]

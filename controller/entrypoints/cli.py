@@ -43,6 +43,14 @@ def _parsed(context: click.Context, option: click.Parameter, text: str | None) -
         raise click.BadParameter(str(error), context, option) from error
 
 
+def _address(context: click.Context, option: click.Parameter, text: str) -> str:
+    """ADDRESS:PORT as it is; refused where there is no port in it."""
+    port = text.rpartition(":")[2]
+    if not (port.isascii() and port.isdigit() and int(port) < 2**16):
+        raise click.BadParameter(f"{text!r} ends in no port: ADDRESS:PORT, [IPv6]:PORT or :PORT", context, option)
+    return text
+
+
 def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -288,7 +296,7 @@ def listen(**options: Any) -> int:
     help="How often usage is collected.  0: never.",
 )  # fmt: skip
 @click.option(
-    "--listen", default=":8080", show_default=True, metavar="ADDRESS:PORT",
+    "--listen", callback=_address, default=":8080", show_default=True, metavar="ADDRESS:PORT",
     help="Where probes and metrics are answered.  :0: nowhere.",
 )  # fmt: skip
 @click.option("--customer-metrics/--no-customer-metrics", default=True, help="Whether metrics tell single customers.")

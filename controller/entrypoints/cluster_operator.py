@@ -42,13 +42,13 @@ ASK_AGAIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the operator runs. `namespace` None: all of them. `port` 0: nothing is served."""
+    """How the operator runs. `namespace` or `address` None: all of them; `port` 0: nothing is served."""
 
     namespace: str | None
     lease_namespace: str
     times: Times
     only_watch: bool
-    address: str
+    address: str | None
     port: int
     by_customer: bool
 
@@ -76,7 +76,7 @@ def operator(
         lease_namespace=namespace or home,
         times=Times(resync, collect),
         only_watch=dry_run,
-        address=address or "0.0.0.0",  # noqa: S104 - the kubelet's probes and Prometheus come from outside
+        address=address.strip("[]") or None,
         port=int(port),
         by_customer=customer_metrics,
     )

@@ -60,6 +60,8 @@ class Meter:
             "customer_budget_used_ratio", "Share of the budget that is spent", ["customer"], registry=self.registry
         )
         self._not_as_wanted: set[str] = set()
+        for result in ("ok", "failed"):
+            self._passes.labels(result)  # there from the start, so that the first one is an increase
 
     def passed(self, passed: Passed, seconds: float) -> None:
         self._passes.labels("ok").inc()
@@ -72,7 +74,10 @@ class Meter:
                 if outcome.change.drift:
                     self._drift.labels(outcome.change.key.kind).inc()
             (self._not_as_wanted.add if verdict.failures else self._not_as_wanted.discard)(id_)
-            if self._by_customer and verdict.status and not is_account(verdict):
+            if verdict.gone:
+                self._cost.remove_by_labels({"customer": id_})
+                self._used.remove_by_labels({"customer": id_})
+            elif self._by_customer and verdict.status and not is_account(verdict):
                 spent = spending(verdict.status)
                 if spent.actual is not None:
                     self._cost.labels(id_, spent.currency).set(float(spent.actual))
@@ -117,8 +122,8 @@ class _Asked:
         yield asked
 
 
-async def serve(address: str, port: int, meter: Meter, vitals: Vitals) -> web.AppRunner:
-    """Answers until the runner is cleaned up."""
+async def serve(address: str | None, port: int, meter: Meter, vitals: Vitals) -> web.AppRunner:
+    """Answers until the runner is cleaned up, at None on all addresses, of both kinds: clusters may have either."""
 
     async def healthz(_: web.Request) -> web.Response:
         return _answer(vitals.is_alive(), "no pass ended within three intervals")

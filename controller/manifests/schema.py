@@ -15,7 +15,7 @@ BASE_URL = "https://billing.daylily.io/schemas/"
 
 def customer_schema() -> str:
     """JSON schema of a manifest. No field takes null: a line without a value is an error, see `empty-value`."""
-    return _written("customer.schema.json", CustomerManifest, _WithoutNull)
+    return _written("customer.schema.json", CustomerManifest, WithoutNull)
 
 
 def settings_schema() -> str:
@@ -23,7 +23,7 @@ def settings_schema() -> str:
     return _written("settings.schema.json", Settings, GenerateJsonSchema)
 
 
-class _WithoutNull(GenerateJsonSchema):
+class WithoutNull(GenerateJsonSchema):
     """`X | None = None` is how a model says "may be left out"; in the document that is no null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:

@@ -185,3 +185,18 @@ def test_strings_and_numbers_are_never_made_of_one_another() -> None:
     for spec in ({"displayName": 5}, {"suspend": 1}, {"storage": {"quotaGiB": "5"}}, {"budget": {"monthlyLimit": 1.5}}):
         with pytest.raises(ValidationError):
             manifest(**spec)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("email", "a@b\x1b[31m", "an escape would paint the terminal of whoever reads the plan"),
+        ("email", "a\x85@b", "a line break of Unicode"),
+        ("worksets", {"gate": "Hold", "gateReason": "x", "gateUntil": "2026-12-01T00:00:00+05:75"}, "no such zone"),
+        ("worksets", {"gate": "Hold", "gateReason": "x", "gateUntil": "2026-12-01T24:00:00Z"}, "which day is meant?"),
+        ("worksets", {"gate": "Hold", "gateReason": "x", "gateUntil": "2026-02-29T00:00:00Z"}, "no leap year"),
+    ],
+)
+def test_texts_that_only_look_right_are_refused(field: str, value: object, why: str) -> None:
+    with pytest.raises(ValidationError):
+        manifest(**{field: value})

@@ -1,5 +1,6 @@
 """The command line against the local AWS, as a person or a CI job uses it: what it prints, and how it exits."""
 
+import getpass
 import json
 import os
 import subprocess
@@ -34,6 +35,20 @@ def test_a_second_apply_makes_no_writing_call(folder: Path, sandbox: Sandbox) ->
     assert run(["--apply", "--yes"]) == 0
 
     assert writes(sandbox)[before:] == []
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 65532"), OSError("No username set")])
+def test_a_user_without_a_name_may_apply_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """As in a container, which runs under a mere number. Python 3.13 says so by another error."""
+
+    def getuser() -> str:
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", getuser)
+
+    assert run(["--apply", "--yes"]) == 0
 
 
 def test_the_flags_and_the_commands_are_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""What deploy/ promises, by what its manifests come to."""
