@@ -4,6 +4,7 @@ import base64
 import json
 import random
 import uuid
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,7 +81,8 @@ class Objects:
         shelf = self.store.shelf(resource.shelf)
         if more:
             version, start = _opened(more)
-            items = [stored for stored in shelf.snapshot(version) if place(stored.object) > start]
+            items = shelf.snapshot(version)
+            items = items[bisect_right(items, start, key=lambda stored: place(stored.object)) :]
         else:
             version = self.store.version
             items = shelf.all(namespace)
