@@ -104,11 +104,12 @@ class Writer:
             _log.warning("%s: %s", name, OUTDATED, extra={"customer": str(name)})
 
     async def _add_finalizer(self, resource: Resource) -> None:
+        """To the resource as it is known: else that of another controller might be lost, or ours be there twice."""
         there = "/metadata/finalizers"
         added = (
             {"path": f"{there}/-", "value": FINALIZER} if resource.finalizers else {"path": there, "value": [FINALIZER]}
         )
-        same = {"op": "test", "path": "/metadata/uid", "value": resource.uid}
+        same = {"op": "test", "path": "/metadata/resourceVersion", "value": resource.version}
         self._known.put(await self._cluster.patch(resource.name.path, [same, {"op": "add", **added}]))
         self._wrote("finalizer")
 
