@@ -5,9 +5,9 @@ defaults come in, and then the schema, the keyed lists and the CEL rules decide.
 library whose regular expressions are linear like RE2: no look-around, `$` is the end of the text only.
 
 Left out: metadata, which is the server's own business; free keys (additionalProperties), which no schema of ours has;
-ratcheting, by which an update may leave alone what was wrong before; the limits on the cost of rules. A number with a
-point is no integer here; a real server takes 50.0 in places, and kubectl never sends it. A moment within a day of the
-ends of the calendar, the years 1 and 9999, may pass here and not there.
+ratcheting, by which an update may leave alone what was wrong before, and which is `admission.admitted`; the limits on
+the cost of rules. A number with a point is no integer here; a real server takes 50.0 in places, and kubectl never sends
+it. A moment within a day of the ends of the calendar, the years 1 and 9999, may pass here and not there.
 """
 
 import copy
@@ -19,17 +19,11 @@ from typing import Any
 import cel
 import jsonschema
 
+from tests.cluster.admission import Invalid
+
 Node = Mapping[str, Any]
 Found = tuple[str, str]
 _EMBEDDED = ("apiVersion", "kind", "metadata")
-
-
-class Invalid(Exception):
-    """`errors`: the path and what is wrong there, as in `("spec.budget.alerts[0].emails", "are given, but ...")`."""
-
-    def __init__(self, errors: list[Found]) -> None:
-        super().__init__("; ".join(f"{path}: {message}" for path, message in errors))
-        self.errors = errors
 
 
 class Schema:
