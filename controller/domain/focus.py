@@ -118,7 +118,7 @@ def rows(
     statements: Iterable[tuple[CustomerMonth, Statement]],
     accounts: Collection[AccountMonth] = (),
 ) -> list[Row]:
-    """The rows of a month, in a fixed order. `statements`: those that were issued, with their corrections, or drafts."""
+    """The rows of a month, in a fixed order. `statements`: those that were issued, and corrections, or drafts."""
     names = [column.name for column in columns(version)]
     found = [row for one, statement in statements for row in _rows_of(issuer, month, one, statement)]
     found += [
@@ -278,7 +278,7 @@ def _check_value(number: int, column: Column, row: Mapping[str, Any]) -> Iterato
         if column.mandatory:
             yield Breach(number, column.name, "column-missing", "the column is mandatory")
         return
-    value = row[column.name]
+    value: Any = row[column.name]
     if value is None:
         if column.required:
             yield Breach(number, column.name, "null", "must not be null")
