@@ -7,7 +7,7 @@ effective cost is the billed one. https://focus.finops.org/focus-specification/
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -283,19 +283,26 @@ def _check_value(number: int, column: Column, row: Mapping[str, Any]) -> Iterato
         if column.required:
             yield Breach(number, column.name, "null", "must not be null")
         return
-    kinds: Mapping[Kind, type] = {"string": str, "decimal": Decimal, "datetime": datetime, "json": Mapping}
-    if not isinstance(value, kinds[column.kind]):
-        yield Breach(number, column.name, "type", f"must be a {column.kind}")
-    elif column.kind == "string" and not value:
-        yield Breach(number, column.name, "empty-text", "what is not known is null, not an empty text")
-    elif column.kind == "decimal" and not value.is_finite():
-        yield Breach(number, column.name, "number", "must be a number")
-    elif column.kind == "datetime" and (value.utcoffset() is None or value.utcoffset().total_seconds() != 0):
-        yield Breach(number, column.name, "utc", "must be in UTC")
-    elif column.kind == "json" and not all(
-        isinstance(one, (str, int, float, bool, type(None))) for one in value.values()
-    ):
-        yield Breach(number, column.name, "tag-values", "values are texts, numbers, booleans or null")
+    if problem := _problem(column.kind, value):
+        yield Breach(number, column.name, *problem)
+
+
+def _problem(kind: Kind, value: Any) -> tuple[str, str] | None:
+    """What is wrong with a value of this kind: the rule, and words."""
+    match kind:
+        case "string" if not isinstance(value, str):
+            return "type", "must be a text"
+        case "string" if not value:
+            return "empty-text", "what is not known is null, not an empty text"
+        case "decimal" if not isinstance(value, Decimal) or not value.is_finite():
+            return "type", "must be a number"
+        case "datetime" if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
+            return "utc", "must be a moment in UTC"
+        case "json" if not isinstance(value, Mapping):
+            return "type", "must be an object"
+        case "json" if not all(isinstance(one, _PLAIN) for one in value.values()):
+            return "tag-values", "values are texts, numbers, booleans or null"
+    return None
 
 
 def _check_together(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
