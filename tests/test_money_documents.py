@@ -13,7 +13,7 @@ from controller.domain.focus import Version, rows, validate
 from controller.domain.money import ZERO, cents
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings, TaxRule, UsageSettings
-from controller.domain.statement import draft, issue
+from controller.domain.statement import Statement, draft, issue
 from controller.domain.usage import AccountMonth, CostReading, CustomerMonth, Terms
 from controller.domain.usage_report import usage_report
 from tests.fakes import customer
@@ -65,15 +65,15 @@ def agree(bill: CostReading, settings: UsageSettings, runs: list[str], discounts
 
 def exported(
     version: Version,
-    statements: list[tuple[CustomerMonth, object]],
+    statements: list[tuple[CustomerMonth, Statement]],
     accounts: list[AccountMonth],
     whole: Decimal,
 ) -> None:
-    found = rows(version, "Daylily", JANUARY, statements, accounts)  # type: ignore[arg-type]
+    found = rows(version, "Daylily", JANUARY, statements, accounts)
     assert list(validate(version, found)) == []
     for _, statement in statements:
-        billed = [row["BilledCost"] for row in found if row["InvoiceId"] == statement.number]  # type: ignore[attr-defined]
-        assert sum(billed, ZERO) == statement.total  # type: ignore[attr-defined]
+        billed = [row["BilledCost"] for row in found if row["InvoiceId"] == statement.number]
+        assert sum(billed, ZERO) == statement.total
     assert sum((row["ListCost"] for row in found if row["ChargeCategory"] == "Usage"), ZERO) == whole
 
 

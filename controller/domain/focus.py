@@ -296,13 +296,17 @@ def _problem(kind: Kind, value: Any) -> tuple[str, str] | None:
             return "empty-text", "what is not known is null, not an empty text"
         case "decimal" if not isinstance(value, Decimal) or not value.is_finite():
             return "type", "must be a number"
-        case "datetime" if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
+        case "datetime" if not _is_moment(value):
             return "utc", "must be a moment in UTC"
         case "json" if not isinstance(value, Mapping):
             return "type", "must be an object"
         case "json" if not all(isinstance(one, _PLAIN) for one in value.values()):
             return "tag-values", "values are texts, numbers, booleans or null"
     return None
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() == timedelta(0)
 
 
 def _check_together(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
@@ -319,7 +323,8 @@ def _check_together(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
     if isinstance(currency, str) and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
         yield Breach(number, "BillingCurrency", "iso-4217", "must be a currency code")
     for start, end in (("BillingPeriodStart", "BillingPeriodEnd"), ("ChargePeriodStart", "ChargePeriodEnd")):
-        if isinstance(row.get(start), datetime) and isinstance(row.get(end), datetime) and not row[start] < row[end]:
+        first, last = row.get(start), row.get(end)
+        if _is_moment(first) and _is_moment(last) and not first < last:
             yield Breach(number, end, "period", f"must be after {start}: the end is exclusive")
     if category == "Tax" and row.get("PricingQuantity") is not None:
         yield Breach(number, "PricingQuantity", "tax", "must be null for a tax")
