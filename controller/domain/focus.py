@@ -323,7 +323,8 @@ def _check_together(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
     if isinstance(currency, str) and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
         yield Breach(number, "BillingCurrency", "iso-4217", "must be a currency code")
     for start, end in (("BillingPeriodStart", "BillingPeriodEnd"), ("ChargePeriodStart", "ChargePeriodEnd")):
-        first, last = row.get(start), row.get(end)
+        first: Any = row.get(start)
+        last: Any = row.get(end)
         if _is_moment(first) and _is_moment(last) and not first < last:
             yield Breach(number, end, "period", f"must be after {start}: the end is exclusive")
     if category == "Tax" and row.get("PricingQuantity") is not None:
