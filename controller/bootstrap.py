@@ -24,7 +24,7 @@ from controller.listening import Listener
 from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
 from controller.store.gates import Gates
-from controller.store.lease import Leases, collect_lease, lease_name
+from controller.store.lease import LIFETIME, Leases, collect_lease, lease_name
 from controller.store.pauses import Pauses
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
@@ -95,6 +95,7 @@ def build(
     allow: Collection[str] = (),
     take_over: bool = False,
     clock: Clock | None = None,
+    lease_lifetime: float = LIFETIME,
 ) -> House:
     """The house for these settings. Asks AWS only who we are, and that only where the settings do not say.
 
@@ -124,7 +125,7 @@ def build(
     return House(
         fleet=Fleet(sites, statuses, clock, options),
         statuses=statuses,
-        leases=leases(home, settings, clock),
+        leases=leases(home, settings, clock, lease_lifetime),
         lease_names=names,
         applied_plans=AppliedPlans(home, settings.tables.billing),
         account_ids={name: site.account.account_id for name, site in sites.items()},
@@ -192,9 +193,9 @@ def _allowed(settings: Settings, allow: Collection[str]) -> tuple[str, ...]:
     return allowed
 
 
-def leases(home: Aws, settings: Settings, clock: Clock | None = None) -> Leases:
+def leases(home: Aws, settings: Settings, clock: Clock | None = None, lifetime: float = LIFETIME) -> Leases:
     """The leases of this settings' table, held in the name of this process."""
-    return Leases(home, settings.tables.billing, _who(), clock or utc_now, time.monotonic, time.sleep)
+    return Leases(home, settings.tables.billing, _who(), clock or utc_now, time.monotonic, time.sleep, lifetime)
 
 
 def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:

@@ -92,6 +92,8 @@ class Desired:
     complete: bool = True
     """False: something could not be read, so a customer that is missing here may still be wanted."""
     covers: Callable[[str], bool] = lambda _: True
+    partial: bool = False
+    """True: more customers are declared than these, and what they have counts in the guard's shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ class Result:
     """What an apply did for one owner.
 
     `unsaved`: the status could not be written. `released`: an orphan was let go of. `stopped`: the run ended first.
+    `status`: what is known of the owner now; None where nothing is, or where it was forgotten.
     """
 
     plan: Plan
@@ -196,6 +199,7 @@ class Result:
     unsaved: Failure | None = None
     released: bool = False
     stopped: bool = False
+    status: Status | None = None
 
     @property
     def failed(self) -> bool:
@@ -239,14 +243,14 @@ class Fleet:
         customers = sorted(wanted.customers, key=lambda customer: customer.customer_id)
         owners: list[Owner] = [*(site.account for _, site in sorted(self._sites.items())), *customers]
         cases = [self._open(owner, statuses.get(owner.id)) for owner in owners]
-        gone, elsewhere = self._gone(statuses, wanted)
+        gone, others = self._gone(statuses, wanted)
         orphans = [self._open(_former(status), status, wanted=False) for status in gone]
         everyone = [*cases, *orphans]
         refused = {case.owner.id: self._refusal(case.owner, stored.get(case.owner.id)) for case in everyone}
         claims = claims_of([case for case in everyone if not refused[case.owner.id]], statuses)
-        passed_over = 0
+        passed_over = sum(len(status.inventory) for status in others) if wanted.partial else 0
         if only is not None:
-            passed_over = sum(len(case.applied) for case in everyone if case.owner.id not in only)
+            passed_over += sum(len(case.applied) for case in everyone if case.owner.id not in only)
             cases = [case for case in cases if case.owner.id in only]
             orphans = [case for case in orphans if case.owner.id in only]
             gone = [status for status in gone if status.owner_id in only]
@@ -263,13 +267,24 @@ class Fleet:
         return FleetPlan(
             plans=tuple(plans[case.owner.id] for case in cases),
             orphans=tuple(Orphan(status, plans[status.owner_id]) for status in gone),
-            elsewhere=elsewhere,
+            elsewhere=len(others),
             controller_id=self._options.controller_id,
             made_at=now,
             cases={case.owner.id: case for case in everyone},
             limits=self._options.limits,
             passed_over=passed_over,
         )
+
+    def foresee(self, fleet_plan: FleetPlan) -> dict[str, Status | None]:
+        """What the statuses would say, by owner id, where none of this plan is carried out. Writes nothing."""
+        accounts = [plan for plan in fleet_plan.plans if isinstance(plan.owner, Account)]
+        shared = {plan.owner.name: self._shared(fleet_plan, plan, ()) for plan in accounts}
+        told: dict[str, Status | None] = {}
+        for plan in fleet_plan.all_plans():
+            conditions = () if isinstance(plan.owner, Account) else shared.get(plan.owner.account, ())
+            news = self._status(fleet_plan, plan, (), conditions)
+            told[plan.owner.id] = news or fleet_plan.cases[plan.owner.id].status
+        return told
 
     def is_idle(self, fleet_plan: FleetPlan, *, prune: bool = False) -> bool:
         """Whether an apply would write nothing at all, no status either: then it needs no lease."""
@@ -329,8 +344,8 @@ class Fleet:
             raise InvalidInput(f"{owner.id}: the settings have no account {owner.account!r}")
         return self._sites[owner.account].kinds_of(owner)
 
-    def _gone(self, statuses: Mapping[str, Status], wanted: Desired) -> tuple[list[Status], int]:
-        """Customers of this controller without a manifest: those in the scope of this run, and how many others.
+    def _gone(self, statuses: Mapping[str, Status], wanted: Desired) -> tuple[list[Status], list[Status]]:
+        """Customers of this controller without a manifest: those in the scope of this run, and the others.
 
         Where manifests could not be read, nobody counts as gone.
         """
@@ -342,8 +357,11 @@ class Fleet:
             and status.owner_id not in present
             and not status.is_account
         ]
-        inside = [s for s in missing if wanted.complete and wanted.covers(s.source) and s.account in self._sites]
-        return inside, len(missing) - len(inside)
+
+        def is_gone(status: Status) -> bool:
+            return wanted.complete and wanted.covers(status.source) and status.account in self._sites
+
+        return [s for s in missing if is_gone(s)], [s for s in missing if not is_gone(s)]
 
     def _plan(
         self,
@@ -418,7 +436,7 @@ class Fleet:
         if run.stop():
             return _stopped(plan)
         outcomes = self._carry_out(plan, plan, run.stop)
-        return Result(plan, outcomes, self._save(run, self._status(run.plan, plan, outcomes, conditions)))
+        return self._result(run, plan, outcomes, self._status(run.plan, plan, outcomes, conditions))
 
     def _end(self, run: "_Run", plan: Plan, done: tuple[Outcome, ...], results: Sequence[Result]) -> Result:
         """What an account drops, e.g. a renamed topic, it drops once nobody in it can depend on it any more."""
@@ -428,7 +446,8 @@ class Fleet:
         others = run.plan.elsewhere or any(o.plan.owner.account == plan.owner.name for o in run.plan.orphans)
         free = settled and not others
         outcomes = (*done, *self._carry_out(plan, drops, run.stop if free else lambda: True))
-        return Result(plan, outcomes, self._save(run, self._status(run.plan, plan, outcomes)), stopped=run.stop())
+        result = self._result(run, plan, outcomes, self._status(run.plan, plan, outcomes))
+        return replace(result, stopped=run.stop())
 
     def _prune_one(self, run: "_Run", orphan: Orphan) -> Result:
         """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
@@ -442,7 +461,12 @@ class Fleet:
         outcomes = self._carry_out(orphan.plan, orphan.plan, run.stop)
         if not orphan.plan.failures and all(outcome.ok for outcome in outcomes):
             return Result(orphan.plan, outcomes, self._forget(run, orphan.status))
-        return Result(orphan.plan, outcomes, self._save(run, self._status(run.plan, orphan.plan, outcomes)))
+        return self._result(run, orphan.plan, outcomes, self._status(run.plan, orphan.plan, outcomes))
+
+    def _result(self, run: "_Run", plan: Plan, outcomes: tuple[Outcome, ...], news: Status | None) -> Result:
+        """The result, once its status is written where it is news."""
+        case = run.plan.cases[plan.owner.id]
+        return Result(plan, outcomes, self._save(run, news), status=news or case.status)
 
     def _shared(self, fleet_plan: FleetPlan, plan: Plan, done: tuple[Outcome, ...]) -> tuple[Condition, ...]:
         """Conditions of an account that hold for each of its customers, e.g. TagsActive."""

@@ -327,11 +327,11 @@ def _sync_conditions(plan: Plan, outcomes: Sequence[Outcome]) -> list[Said]:
     elif left:
         reason = "Suspended" if plan.owner.suspend else "ChangesPending"
         said += [
-            ("Ready", "False", reason, f"{left} changes are not made"),
+            ("Ready", "False", reason, f"{_changes(left)} not made"),
             ("Synced", "False", reason, "AWS differs"),
         ]
         if not plan.owner.suspend:
-            said.append(("Reconciling", "True", reason, f"{left} changes are to be made"))
+            said.append(("Reconciling", "True", reason, f"{_changes(left)} to be made"))
     else:
         managed = len(plan.in_sync) + len(plan.settling) + sum(o.change.action != "delete" for o in outcomes)
         said += [
@@ -339,6 +339,10 @@ def _sync_conditions(plan: Plan, outcomes: Sequence[Outcome]) -> list[Said]:
             ("Synced", "True", "Reconciled", "AWS matches"),
         ]
     return said
+
+
+def _changes(count: int) -> str:
+    return "1 change is" if count == 1 else f"{count} changes are"
 
 
 def _kind_conditions(plan: Plan, outcomes: Sequence[Outcome], kinds: Sequence[AnyKind]) -> list[Said]:

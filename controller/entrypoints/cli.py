@@ -276,6 +276,36 @@ def listen(**options: Any) -> int:
 
 
 @cli.command()
+@click.option("-n", "--namespace", metavar="NS", help="The customers of this namespace.  [default: the current one]")
+@click.option("-A", "--all-namespaces", is_flag=True, help="The customers of all namespaces.")
+@click.option("--dry-run", is_flag=True, help="Write plans into the statuses, and change nothing in AWS.")
+@click.option(
+    "--resync", type=click.FloatRange(10), default=1800, show_default=True, metavar="SECONDS",
+    help="How often everything is looked at.",
+)  # fmt: skip
+@click.option(
+    "--collect", type=click.FloatRange(0), default=3600, show_default=True, metavar="SECONDS",
+    help="How often usage is collected.  0: never.",
+)  # fmt: skip
+@click.option(
+    "--listen", default=":8080", show_default=True, metavar="ADDRESS:PORT",
+    help="Where probes and metrics are answered.  :0: nowhere.",
+)  # fmt: skip
+@click.option("--customer-metrics/--no-customer-metrics", default=True, help="Whether metrics tell single customers.")
+@click.option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True)
+@_settings
+@_controller
+@click.option("-v", "--verbose", is_flag=True, help="Also what is said of every single resource.")
+def operator(**options: Any) -> int:
+    """Reconcile the customer resources of a Kubernetes cluster, until it is stopped."""
+    try:
+        from controller.entrypoints import cluster_operator
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}: pip install 'daylily-reconcile[operator]'") from error
+    return cluster_operator.operator(**options)
+
+
+@cli.command()
 @_settings
 @_controller
 @click.option("--yes", is_flag=True, help="Do not ask.")

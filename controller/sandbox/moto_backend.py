@@ -3,7 +3,6 @@
 moto is imported when a Moto is made, not before: a second of start-up that only a running sandbox pays.
 """
 
-import copy
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
+from controller.sandbox import moto_tables
 from controller.sandbox.routes import Call
 from controller.sandbox.wire import Answer, AwsError
 
@@ -25,7 +25,7 @@ class Moto:
         except ImportError as error:
             raise ModuleNotFoundError("the local AWS needs moto: pip install 'daylily-reconcile[sandbox]'") from error
         _measure_no_buckets()
-        _copy_tables_lightly()
+        moto_tables.make_light()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._patterns = [pattern for _, pattern in backend_index.backend_url_patterns]
         self._served = lru_cache(maxsize=None)(self._is_served)
@@ -137,23 +137,6 @@ def _measure_no_buckets() -> None:
         return []
 
     setattr(S3Backend, "get_cloudwatch_metrics", staticmethod(none))  # noqa: B010 - a method may not be assigned to
-
-
-def _copy_tables_lightly() -> None:
-    """moto copies the whole table for every write of a transaction, to be able to go back: minutes for thousands of
-    items. Puts and deletes exchange items and never change one, so for those it is enough to copy who is in the table.
-    """
-    from moto.dynamodb.models.dynamo_type import Item
-    from moto.dynamodb.models.table import Table
-
-    def light(table: Any, _: Any) -> Any:
-        twin = copy.copy(table)
-        twin.items = type(table.items)(dict)
-        for hash_key, held in list(table.items.items()):
-            twin.items[hash_key] = held if isinstance(held, Item) else dict(held)
-        return twin
-
-    setattr(Table, "__deepcopy__", light)  # noqa: B010 - as above
 
 
 def not_implemented(call: Call) -> AwsError:

@@ -64,7 +64,10 @@ class Hold:
 
 
 class Leases:
-    """The leases in one table, for one holder. `clock` and `sleep` are in seconds; `now` tells people since when."""
+    """The leases in one table, for one holder. `clock` and `sleep` are in seconds; `now` tells people since when.
+
+    `lifetime`: how long without a sign of life the leases live that are taken here.
+    """
 
     def __init__(
         self,
@@ -74,7 +77,9 @@ class Leases:
         now: Callable[[], datetime],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        lifetime: float = LIFETIME,
     ) -> None:
+        self._lifetime = lifetime
         self._aws, self._table, self._who = aws, table, who
         self._now, self._clock, self._sleep = now, clock, sleep
 
@@ -130,7 +135,7 @@ class Leases:
             ":token": token,
             ":who": self._who,
             ":since": f"{self._now():%Y-%m-%d %H:%M:%S} UTC",
-            ":lifetime": str(LIFETIME),
+            ":lifetime": str(self._lifetime),
             ":zero": 0,
             ":one": 1,
         }
@@ -161,7 +166,7 @@ class Leases:
 
         def beat() -> None:
             beaten_at = self._clock()
-            while not done.wait(LIFETIME / BEATS):
+            while not done.wait(self._lifetime / BEATS):
                 try:
                     for name in names:
                         self._beat(name, token)
@@ -169,7 +174,7 @@ class Leases:
                 except PermanentFailure:
                     hold.lose()
                 except Failure:
-                    if self._clock() - beaten_at > LIFETIME * (BEATS - 1) / BEATS:
+                    if self._clock() - beaten_at > self._lifetime * (BEATS - 1) / BEATS:
                         hold.lose()
 
         thread = threading.Thread(target=beat, name="lease", daemon=True)

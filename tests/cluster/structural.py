@@ -19,17 +19,11 @@ from typing import Any
 import cel
 import jsonschema
 
+from tests.cluster.admission import Invalid
+
 Node = Mapping[str, Any]
 Found = tuple[str, str]
 _EMBEDDED = ("apiVersion", "kind", "metadata")
-
-
-class Invalid(Exception):
-    """`errors`: the path and what is wrong there, as in `("spec.budget.alerts[0].emails", "are given, but ...")`."""
-
-    def __init__(self, errors: list[Found]) -> None:
-        super().__init__("; ".join(f"{path}: {message}" for path, message in errors))
-        self.errors = errors
 
 
 class Schema:
@@ -42,6 +36,7 @@ class Schema:
     def admit(self, object: Any, old: Any = None) -> Any:
         """`object` as it would be stored, itself left as it is. `old`: what an update replaces.
 
+        Raises Invalid with errors like `("spec.budget.alerts[0].emails", "are given, but ...")`.
         Rules are not run on what breaks the schema: an API server says so, too, and tells the rest the next time.
         """
         admitted = copy.deepcopy(object)

@@ -1,0 +1,151 @@
+"""What the operator works with in AWS, under the settings as they are now."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from controller import bootstrap
+from controller.bootstrap import House
+from controller.domain.custom_resource import Resource
+from controller.domain.customer import Customer
+from controller.domain.gate import Gate
+from controller.domain.month import Month
+from controller.domain.usage import CustomerMonth
+from controller.domain.usage_report import usage_report
+from controller.entrypoints import inputs
+from controller.errors import AccountFailure, InvalidInput, Refused
+from controller.manifests.cluster import read_resource
+from controller.manifests.settings_file import LoadedSettings, load_settings
+from controller.passes import Due, Passed, Passes
+from controller.reconcile import Stop
+from controller.render.diagnostics import render_text
+from controller.render.resource_status import Figures, figures
+from controller.render.status_figures import Spending
+
+_log = logging.getLogger(__name__)
+
+LEASE_LIFETIME = 8.0
+"""Seconds that a lease outlives a replica that was killed: short, since another one waits for it."""
+
+
+class AwsEngine:
+    """`settings` is the file, read again whenever it is another one: a ConfigMap changes under its reader.
+
+    Settings that are broken change nothing: the last good ones stay, and `trouble` says what is wrong.
+    """
+
+    def __init__(
+        self, settings: Path | None, overrides: Mapping[str, object], *, only_watch: bool, clock: bootstrap.Clock
+    ) -> None:
+        self._path, self._overrides, self._only_watch, self._clock = settings, overrides, only_watch, clock
+        self._text = self._content()
+        self._loaded: LoadedSettings = inputs.read_settings(settings, overrides)
+        self._house: House | None = None
+        self._calls_before: dict[str, int] = {}
+        self.trouble = ""
+
+    @property
+    def controller_id(self) -> str:
+        return self._loaded.settings.controller_id
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """How often each operation of AWS was called, by `service:Operation`."""
+        now = dict(bootstrap.count_calls(self._house.doors)) if self._house else {}
+        names = self._calls_before.keys() | now.keys()
+        return {name: self._calls_before.get(name, 0) + now.get(name, 0) for name in names}
+
+    def refresh(self) -> bool:
+        text = self._content()
+        if text == self._text:
+            return False
+        self._text = text
+        loaded = load_settings(self._path, os.environ, self._overrides)
+        if not loaded.is_valid:
+            self.trouble = render_text(loaded.diagnostics)
+            _log.error("the settings are broken, and the last good ones stay:\n%s", self.trouble)
+            return False
+        changed = loaded.settings != self._loaded.settings
+        self.trouble, self._loaded = "", loaded
+        if changed:
+            self._leave_house()
+        return changed
+
+    def read(self, resource: Resource) -> Customer | str:
+        name, loaded = resource.name, self._loaded
+        read = read_resource(
+            name.name, name.namespace, resource.labels, resource.spec, name.source, loaded.settings, loaded.origin
+        )
+        if isinstance(read, Customer) and resource.paused:
+            return replace(read, suspend=True)
+        return read
+
+    def run(self, due: Due, stop: Stop) -> Passed:
+        house = self._home()
+        passes = Passes(house.fleet, house.leases, house.lease_names, only_watch=self._only_watch)
+        try:
+            passed = passes.run(due, stop)
+        except AccountFailure:
+            self._leave_house()  # refused credentials are remembered there; those of the next pass may be good
+            raise
+        if any(isinstance(failure, AccountFailure) for one in passed.verdicts.values() for failure in one.failures):
+            self._leave_house()
+        return passed
+
+    def figures(self) -> Mapping[str, Figures]:
+        books = bootstrap.books(self._loaded.settings)
+        stored, gates = books.usage.load(Month.of(self._clock())), books.gates.load()
+        found: dict[str, Figures] = {}
+        for id_ in stored.customers.keys() | gates.keys():
+            month, gate = stored.customers.get(id_), gates.get(id_)
+            known = month if isinstance(month, CustomerMonth) else None
+            found[id_] = _figures(known, gate if isinstance(gate, Gate) else None)
+        return found
+
+    def collect(self, customers: Sequence[Customer], stop: Stop) -> None:
+        loaded = self._loaded
+        house = bootstrap.collect_house(loaded.settings, loaded.origin, self._clock)
+        try:
+            with house.leases.hold({house.lease: house.lease}, 0, what="collect") as hold:
+                collected = house.collector.collect(customers, hold)
+        except Refused as refused:
+            _log.info("not collected: %s", refused)
+            return
+        for problem in collected.problems:
+            _log.warning("collect: %s", problem)
+
+    def _home(self) -> House:
+        if self._house is None:
+            loaded = self._loaded
+            self._house = bootstrap.build(
+                loaded.settings, loaded.origin, clock=self._clock, lease_lifetime=LEASE_LIFETIME
+            )
+        return self._house
+
+    def _leave_house(self) -> None:
+        self._calls_before = dict(self.calls)
+        self._house = None
+
+    def _content(self) -> bytes | None:
+        path = self._path or (inputs.DEFAULT_SETTINGS if inputs.DEFAULT_SETTINGS.exists() else None)
+        try:
+            return path.read_bytes() if path else None
+        except OSError as error:
+            raise InvalidInput(f"{path}: the settings cannot be read: {error.strerror}") from error
+
+
+def _figures(month: CustomerMonth | None, gate: Gate | None) -> Figures:
+    report = usage_report(month) if month else None
+    if report is None or report.total.value is None:
+        return figures(None, Spending(), gate)
+    forecast = report.forecast
+    spent = Spending(
+        report.limit.value,
+        report.total.value,
+        forecast.amount.value if forecast else None,
+        report.stored.currency,
+        report.total.as_of,
+    )
+    return figures(report, spent, gate)

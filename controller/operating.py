@@ -1,0 +1,340 @@
+"""The operator: what the cluster wants, gathered, reconciled as one fleet, and told back to the cluster.
+
+Everything that the API server says comes in by `seen`; all the rest is one loop: wait until something is due, gather
+for a moment, run one pass in a thread, write the statuses that say something new. One pass at a time, on one replica.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from controller.agenda import Agenda
+from controller.domain.custom_resource import Name, Resource, packed
+from controller.domain.customer import Customer
+from controller.errors import PermanentFailure, ReconcileError, TransientFailure, unexpected
+from controller.known import Known
+from controller.passes import Due, Passed, Verdict, is_account
+from controller.reconcile import Stop
+from controller.render import resource_events, resource_status
+from controller.render.resource_status import Figures, Shown
+from controller.triage import Triage, triage
+from controller.writing import Cluster, News, Writer
+
+_log = logging.getLogger(__name__)
+
+QUIET = 0.3
+"""Seconds without news after which a pass begins."""
+GATHER = 5.0
+"""Seconds after which it begins even so."""
+LOOK = 1.0
+"""Seconds after which a waiting loop looks whether this replica still leads."""
+NEVER = float("inf")
+
+
+class Leadership(Protocol):
+    """Which replica works."""
+
+    @property
+    def leads(self) -> bool: ...
+    async def elected(self) -> None: ...
+
+
+class Engine(Protocol):
+    """What the operator works with in AWS, under the settings as they are now. Its methods are called in threads."""
+
+    def refresh(self) -> bool:
+        """Takes on settings that were changed; True where there were any."""
+        ...
+
+    def read(self, resource: Resource) -> Customer | str:
+        """The customer, or what is wrong with the resource."""
+        ...
+
+    def run(self, due: Due, stop: Stop) -> Passed: ...
+
+    def figures(self) -> Mapping[str, Figures]:
+        """What was collected in the running month, by customer id. Asks the store only."""
+        ...
+
+    def collect(self, customers: Sequence[Customer], stop: Stop) -> None:
+        """Collects usage and decides the gates."""
+        ...
+
+
+class Meter(Protocol):
+    """Told what happens, for the metrics."""
+
+    def passed(self, passed: Passed, seconds: float) -> None: ...
+    def failed(self, failure: ReconcileError, seconds: float) -> None: ...
+    def wrote(self, what: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """In seconds. `resync`: how often everything is looked at; `collect`: how often usage is collected, 0: never."""
+
+    resync: float = 1800.0
+    collect: float = 3600.0
+
+    @property
+    def words(self) -> str:
+        minutes, seconds = divmod(int(self.resync), 60)
+        return f"{minutes} minutes" if minutes and not seconds else f"{int(self.resync)} seconds"
+
+
+class Operator:
+    """All customer resources of a cluster, or of a namespace. Its methods are called on one event loop.
+
+    `only_watch`: plans are shown, and nothing is changed but statuses. `spread` gives numbers from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        engine: Engine,
+        leadership: Leadership,
+        meter: Meter,
+        clock: Callable[[], datetime],
+        spread: Callable[[], float],
+        times: Times,
+        *,
+        only_watch: bool = False,
+    ) -> None:
+        self._engine, self._leadership, self._meter = engine, leadership, meter
+        self._clock, self._spread, self._times, self._only_watch = clock, spread, times, only_watch
+        self.known = Known()
+        self.agenda: Agenda[Name] = Agenda(time.monotonic, spread)
+        self._writer = Writer(cluster, self.known, clock, meter.wrote, self.agenda.failed)
+        self._figures: Mapping[str, Figures] = {}
+        self._clashing: frozenset[Name] = frozenset()
+        self._news = asyncio.Event()
+        self._stopping = threading.Event()
+        self._resync_at = self._collect_at = NEVER
+        self._collecting: asyncio.Task[None] | None = None
+        self.pass_number = 0
+        self.alive_at = time.monotonic()
+        """When a pass last ended, whatever came of it."""
+
+    def seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED."""
+        seen = self.known.take(kind, body)
+        if seen.now is None and seen.before:
+            self.agenda.forget(seen.before.name)
+        if seen.is_due and seen.now:
+            self._wake([seen.now.name])
+        if seen.frees:
+            self._wake(self._clashing)
+
+    async def run(self) -> None:
+        """Works until it is stopped."""
+        try:
+            while not self._stopping.is_set():
+                await self._leadership.elected()
+                await self._lead()
+        finally:
+            self._stopping.set()
+            if self._collecting:
+                self._collecting.cancel()
+
+    def stop(self) -> None:
+        """No further pass; the one under way ends after its calls in flight, and tells what it did."""
+        self._stopping.set()
+        self._news.set()
+
+    @property
+    def _works(self) -> bool:
+        return self._leadership.leads and not self._stopping.is_set()
+
+    async def _lead(self) -> None:
+        """While this replica leads: what it knew before is not certain any more, so everything is due."""
+        await self._learn_figures()
+        self._resync_at = 0.0
+        self._collect_at = time.monotonic() if self._times.collect and not self._only_watch else NEVER
+        self.alive_at = time.monotonic()
+        while self._works:
+            if await self._is_due():
+                await self._turn()
+        await self._pause(LOOK)
+
+    async def _is_due(self) -> bool:
+        """Waits until something is due, for a while."""
+        self._news.clear()
+        wait = min(self.agenda.next_at() or NEVER, self._resync_at) - time.monotonic()
+        if wait > 0:
+            await self._pause(min(wait, LOOK))
+        return min(self.agenda.next_at() or NEVER, self._resync_at) <= time.monotonic()
+
+    async def _turn(self) -> None:
+        if time.monotonic() >= self._resync_at:
+            self._wake(self.known)
+            self._resync_at = time.monotonic() + self._times.resync * (0.9 + 0.2 * self._spread())
+        await self._gather()
+        due = [resource for name in self.agenda.take() if (resource := self.known.get(name))]
+        self.pass_number += 1
+        began = time.monotonic()
+        try:
+            passed = await self._pass(due)
+        except ReconcileError as failure:
+            await self._pass_failed(due, failure, time.monotonic() - began)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the operator, and is told where people look
+            await self._pass_failed(due, unexpected(error, "the pass"), time.monotonic() - began)
+        else:
+            self._passed(passed, time.monotonic() - began)
+        self.alive_at = time.monotonic()
+        self._begin_to_collect()
+
+    async def _gather(self) -> None:
+        """Lets what comes together be one pass."""
+        until = time.monotonic() + GATHER
+        while time.monotonic() < until:
+            self._news.clear()
+            if not await self._pause(QUIET):
+                return
+
+    async def _pause(self, seconds: float) -> bool:
+        """That long, or until there is news: then True."""
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _pass(self, due: Sequence[Resource]) -> Passed:
+        """Finalizers first, then AWS, then what is told, and in the end what is let go."""
+        if await asyncio.to_thread(self._engine.refresh):
+            _log.info("settings were changed: everything is due")
+            self._wake(self.known)
+        found = await asyncio.to_thread(triage, due, self.known.all(), self._read)
+        self._clashing = (self._clashing - {one.name for one in due}) | found.clashing
+        if not self._only_watch:
+            await self._hold_on_to(found)
+        leaving = {id_: name.source for name, id_ in found.leaving.items()}
+        passed = await asyncio.to_thread(self._engine.run, Due(tuple(found.customers.values()), leaving), self._stops)
+        await self._writer.statuses(await asyncio.to_thread(lambda: list(self._told(found, passed))))
+        if not self._only_watch:
+            await self._let_go(found, passed)
+        for id_, name in found.owners.items():
+            self._come_back(name, passed.verdicts.get(id_))
+        return passed
+
+    def _stops(self) -> bool:
+        return not self._works
+
+    def _read(self, resource: Resource) -> Customer | str:
+        try:
+            return self._engine.read(resource)
+        except Exception as error:  # noqa: BLE001 - with validation off anything may stand in it
+            _log.exception("%s cannot be read", resource.name, extra={"customer": str(resource.name)})
+            return f"it cannot be read: {type(error).__name__}: {error}"
+
+    async def _hold_on_to(self, found: Triage) -> None:
+        """A finalizer for everything that AWS is touched for, before it is. What cannot have one waits."""
+        await self._writer.add_finalizers([one for name in found.customers if (one := self.known.get(name))])
+        for name in tuple(found.customers):
+            known = self.known.get(name)
+            if known is None or not known.has_finalizer:
+                del found.customers[name]
+
+    async def _let_go(self, found: Triage, passed: Passed) -> None:
+        """Of what is gone from AWS, of what was never there, and of what a person says."""
+        farewells = dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced}
+        for name, id_ in found.leaving.items():
+            verdict = passed.verdicts.get(id_)
+            if verdict and verdict.gone:
+                farewells[name] = resource_events.farewell(verdict)
+        for name, farewell in farewells.items():
+            if resource := self.known.get(name):
+                await self._writer.let_go(resource, farewell)
+
+    def _come_back(self, name: Name, verdict: Verdict | None) -> None:
+        """What time may heal soon, the rest with everything else."""
+        if verdict is None or any(isinstance(failure, TransientFailure) for failure in verdict.failures):
+            self.agenda.failed(name)
+        else:
+            self.agenda.healed(name)
+
+    def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
+        """The statuses that say something new."""
+        for id_, name in found.owners.items():
+            resource, verdict = self.known.get(name), passed.verdicts.get(id_)
+            if resource and verdict and not verdict.gone:
+                status = resource_status.document(self._shown(resource, found.customers.get(name)), verdict)
+                yield from self._news_of(resource, status, verdict)
+        for name, (code, words) in found.wrong.items():
+            if resource := self.known.get(name):
+                status = resource_status.left_alone(self._shown(resource, None), code, words)
+                yield from self._news_of(resource, status)
+
+    def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
+        text, events = packed(status), resource_events.events(resource.status, status, verdict)
+        if self.known.is_news(resource, text):
+            yield News(resource, status, text, events)
+
+    def _shown(self, resource: Resource, customer: Customer | None) -> Shown:
+        figures = self._figures.get(resource.customer_id, Figures())
+        return Shown(resource, customer, figures, self._clock(), self._times.words)
+
+    def _passed(self, passed: Passed, seconds: float) -> None:
+        self._meter.passed(passed, seconds)
+        for id_, verdict in passed.verdicts.items():
+            for failure in verdict.failures if is_account(verdict) else ():
+                _log.error("%s: %s", id_, failure)
+        _log.info("pass: %s in %.1f s", resource_status.summary(passed.verdicts.values()), seconds)
+
+    async def _pass_failed(self, due: Sequence[Resource], failure: ReconcileError, seconds: float) -> None:
+        """A pass that failed as a whole is told to each, and tried again; what was known of it stays."""
+        _log.error("the pass failed: %s", failure)
+        self._meter.failed(failure, seconds)
+        heals = not isinstance(failure, PermanentFailure)
+        code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
+        news: list[News] = []
+        for name in (resource.name for resource in due):
+            self.agenda.failed(name)
+            if resource := self.known.get(name):
+                status = resource_status.left_alone(
+                    self._shown(resource, None), code, str(failure), heals=heals, again=True
+                )
+                news += self._news_of(resource, status)
+        await self._writer.statuses(news)
+
+    def _begin_to_collect(self) -> None:
+        """Beside the passes: it takes long, and has a lease of its own."""
+        running = self._collecting and not self._collecting.done()
+        if time.monotonic() >= self._collect_at and not running:
+            self._collect_at = time.monotonic() + self._times.collect
+            self._collecting = asyncio.create_task(self._collect(), name="collect")
+
+    async def _collect(self) -> None:
+        """Collects for everybody, and shows what came of it, without asking AWS about anything else."""
+        try:
+            there = [resource for resource in self.known.all() if not resource.deleting]
+            found = await asyncio.to_thread(triage, there, self.known.all(), self._read)
+            await asyncio.to_thread(self._engine.collect, tuple(found.customers.values()), self._stops)
+            await self._learn_figures()
+            await self._writer.statuses(await asyncio.to_thread(lambda: list(self._refigured(found))))
+        except ReconcileError as failure:
+            _log.error("usage could not be collected: %s", failure)
+        except Exception:  # noqa: BLE001 - a bug here must not end the operator
+            _log.exception("usage could not be collected")
+
+    async def _learn_figures(self) -> None:
+        try:
+            self._figures = await asyncio.to_thread(self._engine.figures)
+        except ReconcileError as failure:
+            _log.error("what was collected cannot be read, and is not shown: %s", failure)
+
+    def _refigured(self, found: Triage) -> Iterator[News]:
+        for name, customer in found.customers.items():
+            resource, figures = self.known.get(name), self._figures.get(customer.customer_id)
+            if resource and resource.status and figures and figures.usage is not None:
+                yield from self._news_of(resource, resource_status.refigured(self._shown(resource, customer)))
+
+    def _wake(self, names: Iterable[Name]) -> None:
+        for name in names:
+            self.agenda.now(name)
+        self._news.set()

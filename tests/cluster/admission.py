@@ -1,0 +1,89 @@
+"""What a custom resource's schema makes of an object: the hook, and a simple schema for where no better one is given.
+
+A better schema plugs in as `FakeCluster(schemas=...)`: anything callable with one entry of a CRD's `spec.versions` that
+returns a `Schema`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import jsonschema
+
+from tests.cluster.protocol import Object
+
+
+class Invalid(Exception):
+    """An object that its schema refuses: (path of the field, message) of every error."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {message}" for path, message in errors))
+        self.errors = list(errors)
+
+
+class Schema(Protocol):
+    """One version of one custom resource."""
+
+    def admit(self, object: Object, old: Object | None = None) -> Object:
+        """The object as it is to be stored: pruned and defaulted. `old` is what is stored now, for transition rules.
+
+        Changes neither of the two, and may return parts of them. Raises Invalid.
+        """
+
+
+SchemaOf = Callable[[Object], Schema]
+"""From an entry of a CRD's `spec.versions`."""
+
+
+class SimpleSchema:
+    """Prunes what openAPIV3Schema does not name and validates the rest as JSON Schema does.
+
+    Knows no defaults and no x-kubernetes-* keyword but x-kubernetes-preserve-unknown-fields.
+    """
+
+    def __init__(self, version: Object) -> None:
+        self._schema: Object = version.get("schema", {}).get("openAPIV3Schema") or _ANYTHING
+        self._validator = jsonschema.Draft4Validator(_nullable(self._schema))
+
+    def admit(self, object: Object, old: Object | None = None) -> Object:
+        pruned: Object = _pruned(object, self._schema) | {key: object[key] for key in _OWN_FIELDS if key in object}
+        errors = [(".".join(map(str, error.absolute_path)), error.message) for error in self._errors(pruned)]
+        if errors:
+            raise Invalid(errors)
+        return pruned
+
+    def _errors(self, object: Object) -> list[Any]:
+        return sorted(self._validator.iter_errors(object), key=lambda error: list(map(str, error.absolute_path)))
+
+
+_ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_OWN_FIELDS = ("apiVersion", "kind", "metadata")
+
+
+def _pruned(value: Any, schema: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_pruned(item, schema.get("items", _ANYTHING)) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields: Mapping[str, Any] = schema.get("properties", {})
+    others = schema.get("additionalProperties")
+    if others is None:
+        others = _ANYTHING if schema.get("x-kubernetes-preserve-unknown-fields") else False
+    if others is True:
+        others = _ANYTHING
+    return {
+        key: _pruned(item, fields.get(key, others))
+        for key, item in value.items()
+        if key in fields or others is not False
+    }
+
+
+def _nullable(schema: Any) -> Any:
+    """The schema with OpenAPI's `nullable` in JSON Schema's words, and int-or-string untyped."""
+    if isinstance(schema, list):
+        return [_nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _nullable(item) for key, item in schema.items() if key not in ("nullable", "format")}
+    if schema.get("nullable") is True and isinstance(schema.get("type"), str):
+        plain["type"] = [schema["type"], "null"]
+    return plain

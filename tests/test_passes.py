@@ -1,0 +1,172 @@
+"""A pass of the operator on in-memory fakes: what is due is reconciled, and a guard stops only whom it is against."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from controller.domain.customer import Customer, Origin, Place
+from controller.domain.settings import SafetySettings
+from controller.errors import PermanentFailure, Refused, TransientFailure
+from controller.fleet import Hold, Options, Unheld
+from controller.passes import Due, Passed, Passes
+from tests.fakes import Town, customer
+
+
+@dataclass
+class Leases:
+    """Leases that are free, unless another apply holds them."""
+
+    taken: list[str] = field(default_factory=list)
+    other: str = ""
+
+    @contextmanager
+    def hold(self, names: Mapping[str, str], timeout: float, what: str = "apply") -> Iterator[Hold]:
+        if self.other:
+            raise Refused(f"nothing was done: another apply is under way: {self.other}")
+        self.taken += names.values()
+        yield Unheld()
+
+
+def source(customer_id: str) -> str:
+    return f"customers.billing.daylily.io/default/{customer_id}"
+
+
+def owned(customer_id: str = "acme", *buckets: str, **changes: Any) -> Customer:
+    return customer(customer_id, *buckets, origin=Origin({"": Place(source(customer_id), 0, 0)}), **changes)
+
+
+def run(
+    town: Town, *customers: Customer, leases: Leases | None = None, only_watch: bool = False, leaving: str = ""
+) -> Passed:
+    passes = Passes(town.fleet, leases or Leases(), {"default": "1/default"}, only_watch=only_watch)
+    return passes.run(Due(customers, {leaving: source(leaving)} if leaving else {}))
+
+
+def test_what_is_due_is_applied_and_told() -> None:
+    town = Town()
+    verdict = run(town, owned()).verdicts["acme"]
+    assert ("thing", "acme-bucket") in town.world.things
+    assert verdict.status is not None
+    assert verdict.status.condition("Ready").status == "True"  # type: ignore[union-attr]
+    assert not verdict.failures
+
+
+def test_who_is_not_due_is_neither_looked_at_nor_pruned() -> None:
+    town = Town()
+    run(town, owned("acme"), owned("beta"))
+    town.world.writes.clear()
+    passed = run(town, owned("acme", limit=700))
+    assert "beta" not in passed.verdicts
+    assert ("thing", "beta-bucket") in town.world.things
+    assert town.world.writes == ["put thing acme-bucket", "put second acme-bucket"]
+
+
+def test_a_pass_with_nothing_to_do_takes_no_lease() -> None:
+    town, leases = Town(), Leases()
+    run(town, owned())
+    town.store.saves.clear()
+    run(town, owned(), leases=leases)
+    assert (leases.taken, town.store.saves) == ([], [])
+
+
+def test_to_watch_changes_nothing_and_tells_what_would_be() -> None:
+    town, leases = Town(), Leases()
+    verdict = run(town, owned(), leases=leases, only_watch=True).verdicts["acme"]
+    assert (town.world.writes, town.store.saves, leases.taken) == ([], [], [])
+    assert verdict.plan is not None
+    assert [change.action for change in verdict.plan.changes] == ["create", "create"]
+    assert verdict.status is not None
+    assert verdict.status.summary == "2 changes pending"
+
+
+def test_while_another_apply_runs_changes_wait_and_the_rest_is_told() -> None:
+    town = Town()
+    run(town, owned("acme"), owned("beta"))
+    passed = run(town, owned("acme"), owned("beta", limit=900), leases=Leases(other="CI run 7"))
+    assert not passed.verdicts["acme"].failures
+    (failure,) = passed.verdicts["beta"].failures
+    assert isinstance(failure, TransientFailure)
+    assert "CI run 7" in str(failure)
+
+
+def test_a_customer_that_leaves_by_retain_is_let_go_and_stays_in_aws() -> None:
+    town = Town()
+    run(town, owned())
+    verdict = run(town, leaving="acme").verdicts["acme"]
+    assert verdict.gone
+    assert ("thing", "acme-bucket") in town.world.things
+    assert "acme" not in town.store.statuses
+
+
+def test_a_customer_that_leaves_by_delete_is_removed_from_aws() -> None:
+    town = Town()
+    run(town, owned(deletion_policy="Delete"), owned("beta"))
+    verdict = run(town, leaving="acme").verdicts["acme"]
+    assert verdict.gone
+    assert ("thing", "acme-bucket") not in town.world.things
+    assert ("thing", "beta-bucket") in town.world.things
+
+
+def test_what_cannot_be_removed_keeps_the_customer() -> None:
+    town = Town()
+    run(town, owned(deletion_policy="Delete"))
+    town.world.failing["delete acme-bucket"] = TransientFailure("no answer")
+    verdict = run(town, leaving="acme").verdicts["acme"]
+    assert not verdict.gone
+    assert verdict.failures
+
+
+def test_a_suspended_customer_that_leaves_is_kept_by_delete_and_let_go_by_retain() -> None:
+    for policy, gone in (("Delete", False), ("Retain", True)):
+        town = Town()
+        run(town, owned(deletion_policy=policy))
+        run(town, owned(deletion_policy=policy, suspend=True))
+        verdict = run(town, leaving="acme").verdicts["acme"]
+        assert verdict.gone is gone
+        assert ("thing", "acme-bucket") in town.world.things
+
+
+def test_who_was_never_applied_leaves_at_once() -> None:
+    assert run(Town(), leaving="acme").verdicts["acme"].gone
+
+
+def test_what_another_source_declares_is_not_removed_by_a_resource_of_that_id() -> None:
+    town = Town()
+    town.apply(customer("acme", deletion_policy="Delete"))
+    assert run(town, leaving="acme").verdicts["acme"].gone
+    assert ("thing", "acme-bucket") in town.world.things
+
+
+def test_too_many_changes_at_once_are_refused_and_new_customers_go_on() -> None:
+    town = Town(options=Options(limits=SafetySettings(max_change_percent=10)))  # type: ignore[arg-type]
+    fleet = [owned(f"customer{number}") for number in range(10)]
+    run(town, *fleet)
+    town.world.writes.clear()
+    passed = run(town, *(replace(one, budget=owned(limit=900).budget) for one in fleet), owned("new"))
+    assert {id_ for id_, one in passed.verdicts.items() if one.failures} == {one.customer_id for one in fleet}
+    assert {failure.code for failure in passed.verdicts["customer0"].failures} == {"NotAllowed"}
+    assert town.world.writes == ["put thing new-bucket", "put second new-bucket"]
+
+
+def test_the_guards_share_is_of_everything_and_not_of_what_is_due() -> None:
+    town = Town(options=Options(limits=SafetySettings(max_change_percent=10, min_keys=0)))  # type: ignore[arg-type]
+    run(town, *(owned(f"customer{number}") for number in range(20)))
+    assert not run(town, owned("customer0", limit=900)).verdicts["customer0"].failures
+
+
+def test_a_foreign_customer_is_told_and_left_alone() -> None:
+    town = Town()
+    run(town, owned())
+    town.options = Options(controller_id="another")
+    (failure,) = run(town, owned(limit=900)).verdicts["acme"].failures
+    assert (type(failure), failure.code) == (PermanentFailure, "ForeignController")
+
+
+def test_who_a_stopped_pass_did_not_come_to_is_not_told_of() -> None:
+    town = Town()
+    run(town, owned())
+    passes = Passes(town.fleet, Leases(), {"default": "1/default"})
+    passed = passes.run(Due((owned(limit=900), owned("new")), {"gone": source("gone")}), stop=lambda: True)
+    assert set(passed.verdicts) == {"gone"}
+    assert ("thing", "new-bucket") not in town.world.things
