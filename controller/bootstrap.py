@@ -26,6 +26,7 @@ from controller.store.applied_plans import AppliedPlans
 from controller.store.gates import Gates
 from controller.store.lease import LIFETIME, Leases, collect_lease, lease_name
 from controller.store.pauses import Pauses
+from controller.store.statements import Statements
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
@@ -73,13 +74,16 @@ class Books:
     statuses: Statuses
     usage: StoredUsage
     gates: StoredGates
+    statements: Statements
     clock: Clock
 
 
 def books(settings: Settings) -> Books:
     """What is stored for these settings. Asks AWS nothing yet."""
     home, table = home_door(settings), settings.tables.billing
-    return Books(Statuses(home, table), usage_months(home, settings), Gates(home, table), utc_now)
+    return Books(
+        Statuses(home, table), usage_months(home, settings), Gates(home, table), Statements(home, table), utc_now
+    )
 
 
 def usage_months(home: Aws, settings: Settings) -> UsageMonths:
