@@ -160,6 +160,7 @@ class Operator:
         while self._works:
             if await self._is_due():
                 await self._turn()
+            self._begin_to_collect()
         await self._pause(LOOK)
 
     async def _is_due(self) -> bool:
@@ -187,7 +188,6 @@ class Operator:
         else:
             self._passed(passed, time.monotonic() - began)
         self.alive_at = time.monotonic()
-        self._begin_to_collect()
 
     async def _gather(self) -> None:
         """Lets what comes together be one pass."""
