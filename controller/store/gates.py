@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from controller.aws.clients import Aws
 from controller.domain.gate import FORMAT, Gate, Turn
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.store.plausible import check_numbers
+from controller.store.records import records
 
 PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
@@ -46,14 +48,7 @@ class Gates:
 
         Raises PermanentFailure for a missing table, and for an item that a newer version of this tool wrote.
         """
-        gates: dict[str, Gate | Failure] = {}
-        more: dict[str, Any] = {}
-        while True:
-            page = self._query(RECORD, ConsistentRead=True, **more)
-            gates |= {item["owner"]["S"]: self._gate(item) for item in page["Items"]}
-            if not page.get("LastEvaluatedKey"):
-                return gates
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return {item["owner"]["S"]: self._gate(item) for item in records(self._aws, self._table, RECORD)}
 
     def get(self, customer_id: str) -> Gate | Failure | None:
         """The gate of a customer, or None where it was never decided. Raises as `load` does."""
@@ -106,16 +101,10 @@ class Gates:
 
     def history(self, customer_id: str, limit: int) -> tuple[Turn | Failure, ...]:
         """The last entries of a customer's audit trail, the newest first; a Failure for one that is not ours."""
-        items: list[Mapping[str, Any]] = []
-        more: dict[str, Any] = {}
-        while len(items) < limit:
-            record = f"{TRAIL}{customer_id}"
-            page = self._query(record, ConsistentRead=True, ScanIndexForward=False, Limit=limit - len(items), **more)
-            items += page["Items"]
-            if not page.get("LastEvaluatedKey"):
-                break
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-        return tuple(self._turn(item) for item in items)
+        trail = records(
+            self._aws, self._table, f"{TRAIL}{customer_id}", ScanIndexForward=False, Limit=limit
+        )  # a page has so many at most
+        return tuple(self._turn(item) for item in islice(trail, limit))
 
     def _transact(self, write_id: str, steps: Sequence[Step], about: str) -> None:
         writes: list[dict[str, Any]] = []
@@ -140,18 +129,6 @@ class Gates:
             "ExpressionAttributeNames": {"#version": "version"},
             "ExpressionAttributeValues": {":seen": {"N": str(previous.version)}},
         }
-
-    def _query(self, record: str, **parameters: Any) -> dict[str, Any]:
-        return self._aws.call(
-            "dynamodb",
-            "query",
-            about=self._table,
-            TableName=self._table,
-            KeyConditionExpression="#record = :record",
-            ExpressionAttributeNames={"#record": "record"},
-            ExpressionAttributeValues={":record": {"S": record}},
-            **parameters,
-        )
 
     def _item(self, customer_id: str) -> Mapping[str, Any] | None:
         answer = self._aws.call(

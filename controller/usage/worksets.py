@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from controller.aws.attributes import decode, encode
 from controller.aws.clients import Aws
+from controller.aws.many_items import found_items
 from controller.domain.usage import Workset
 from controller.errors import Failure, PermanentFailure
 from controller.usage.workset_item import PROJECTION, Item, customer_of, workset_of
@@ -69,31 +70,28 @@ class WorksetReader:
 
     def _queried(self, index: str, customer_id: str) -> tuple[Workset, ...]:
         names, projection = _projection()
-        items = self._pages(
+        items = found_items(
+            self._aws,
             "query",
+            self._table,
             IndexName=index,
             KeyConditionExpression="#customer = :customer",
             ExpressionAttributeNames=names | {"#customer": CUSTOMER},
             ExpressionAttributeValues=encode({":customer": customer_id}),
             ProjectionExpression=projection,
         )
-        return _worksets(items)
+        return _worksets(map(decode, items))
 
     def _scanned(self, customer_ids: Collection[str]) -> Mapping[str, tuple[Workset, ...]]:
         names, projection = _projection()
         found: dict[str, list[Item]] = {id_: [] for id_ in customer_ids}
-        for item in self._pages("scan", ExpressionAttributeNames=names, ProjectionExpression=projection):
+        items = found_items(
+            self._aws, "scan", self._table, ExpressionAttributeNames=names, ProjectionExpression=projection
+        )
+        for item in map(decode, items):
             if (customer := customer_of(item)) in found:
                 found[customer].append(item)
         return {customer: _worksets(items) for customer, items in found.items()}
-
-    def _pages(self, operation: str, **parameters: Any) -> Iterator[Item]:
-        """DynamoDB ends a page at 1 MB of what it read, before the projection, so a page may also be empty."""
-        more: dict[str, Any] | None = {}
-        while more is not None:
-            page = self._aws.call("dynamodb", operation, about=self._table, TableName=self._table, **parameters, **more)
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
-            yield from map(decode, page.get("Items", ()))
 
     def _failure(self, message: str, code: str = "NotTheLedger") -> PermanentFailure:
         return PermanentFailure(
