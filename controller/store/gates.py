@@ -101,9 +101,8 @@ class Gates:
 
     def history(self, customer_id: str, limit: int) -> tuple[Turn | Failure, ...]:
         """The last entries of a customer's audit trail, the newest first; a Failure for one that is not ours."""
-        trail = records(
-            self._aws, self._table, f"{TRAIL}{customer_id}", ScanIndexForward=False, Limit=limit
-        )  # a page has so many at most
+        record = f"{TRAIL}{customer_id}"
+        trail = records(self._aws, self._table, record, ScanIndexForward=False, Limit=limit)
         return tuple(self._turn(item) for item in islice(trail, limit))
 
     def _transact(self, write_id: str, steps: Sequence[Step], about: str) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
+from controller import bootstrap
 from controller.aws.call import Retry
-from controller.bootstrap import build
-from controller.domain.customer import Origin
 from controller.domain.settings import Settings
 from controller.domain.usage import CustomerMonth, Spend
 from controller.entrypoints.cli import run
@@ -48,8 +47,8 @@ def judge(actual: int | None, customer_id: str = "acme") -> None:
     customers = load([Path("customers")], LoadedSettings()).customers
     spend = Spend(Decimal(500), None if actual is None else Decimal(actual), None, NOW)
     months = {customer_id: CustomerMonth(customer_id, "2026-11", spend=spend)}
-    house = build(settings, Origin())
-    house.gatekeeper.judge([one for one in customers if one.customer_id == customer_id], months)
+    keeper = bootstrap.gatekeeper(bootstrap.home_door(settings), settings, bootstrap.utc_now)
+    keeper.judge([one for one in customers if one.customer_id == customer_id], months)
 
 
 def spent(sandbox: Sandbox, customer_id: str, actual: str) -> None:
