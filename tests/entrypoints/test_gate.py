@@ -149,6 +149,33 @@ def test_a_gate_that_cannot_be_read_says_so(
     assert "is not one that this tool wrote" in capsys.readouterr().err
 
 
+def test_a_gate_of_a_newer_version_is_unknown_and_no_other(
+    applied: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge(512)
+    judge(100, "beta")
+    sandbox.client("dynamodb").update_item(
+        TableName="daylily-billing",
+        Key={"record": {"S": "gate"}, "owner": {"S": "acme"}},
+        UpdateExpression="SET #format = :newer",
+        ExpressionAttributeNames={"#format": "format"},
+        ExpressionAttributeValues={":newer": {"N": "2"}},
+    )
+
+    assert run(["gate", "beta"]) == 0
+    capsys.readouterr()
+    assert run(["gate", "acme", "-o", "json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["state"] == "unknown"
+    assert "the gate of acme was written by a newer version of this tool" in err
+    assert run(["status"]) == 5
+    out, err = capsys.readouterr()
+    assert "beta" in out
+    assert "the gate of acme was written by a newer version" in err
+    assert run(["status", "acme"]) == 5
+    assert run(["status", "beta"]) == 0
+
+
 def test_a_customer_is_known_by_name_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = manifest("acme", "acme-bucket")
     write(folder, {**document, "metadata": {"name": "acme-genomics"}}, name="acme")
