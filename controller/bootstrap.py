@@ -58,7 +58,6 @@ class House:
     """The id of each account, by account name."""
     topic_arns: Mapping[str, str]
     """The alert topic of each account, by account name."""
-    gatekeeper: Gatekeeper
     listener: Listener
     home: Aws
     """The door to where the tables are."""
@@ -125,7 +124,6 @@ def build(
     limits = settings.safety.model_copy(update={"allow": _allowed(settings, allow)})
     options = Options(settings.controller_id, settings.concurrency, settle, commit, limits, take_over)
     names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
-    keeper = gatekeeper(home, settings, clock)
     return House(
         fleet=Fleet(sites, statuses, clock, options),
         statuses=statuses,
@@ -134,8 +132,7 @@ def build(
         applied_plans=AppliedPlans(home, settings.tables.billing),
         account_ids={name: site.account.account_id for name, site in sites.items()},
         topic_arns={name: site.account.topic_arn for name, site in sites.items()},
-        gatekeeper=keeper,
-        listener=Listener(keeper, spends, usage_months(home, settings), clock),
+        listener=Listener(gatekeeper(home, settings, clock), spends, usage_months(home, settings), clock),
         home=home,
         clock=clock,
         doors=_distinct(home, doors),
