@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint schemas bench bench-peers clean
+.PHONY: help demo test test-all test-cluster lint schemas bench bench-peers clean
 help:            ## show these targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -21,6 +21,10 @@ test: $(VENV)/installed  ## the whole test suite
 
 test-all: $(VENV)/installed  ## the suite with thousands of generated cases
 	$(BIN)/pytest -n auto
+
+test-cluster: $(VENV)/installed  ## the operator's tests on the cluster of KUBECONFIG instead of the fake one
+	@test -n "$(KUBECONFIG)" || { echo 'say which cluster: make test-cluster KUBECONFIG=...'; exit 1; }
+	CLUSTER_KUBECONFIG=$(abspath $(KUBECONFIG)) $(BIN)/pytest tests/cluster
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check .

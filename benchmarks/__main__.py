@@ -177,7 +177,7 @@ def operations(measured: Sequence[Measured]) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--sizes", nargs="+", type=int, default=[100, 1000])
+    parser.add_argument("--sizes", nargs="*", type=int, default=[100, 1000])
     parser.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS))
     parser.add_argument("--collect-sizes", nargs="*", type=int, default=[1000, 5000])
     parser.add_argument("--peer-sizes", nargs="*", type=int, default=[100], help="They are slow: 100 takes minutes.")

@@ -22,6 +22,8 @@ from controller.sources import Asking, Library, Progress
 
 PAGE_PRICE = Decimal("0.01")
 """US dollars for one page of Cost Explorer (AWS, ce-what-is)."""
+LEASE = "collect"
+"""What the lease is held as: it is one for all accounts."""
 MONTHS_BACK = 6
 """How many months before the running one are collected until nothing of them can change any more."""
 
@@ -54,8 +56,11 @@ class Store(Protocol):
         self, accounts: Collection[str], months: Collection[Month]
     ) -> Mapping[tuple[str, Month], AccountMonth | Failure]: ...
 
-    def save(self, values: Collection[CustomerMonth | AccountMonth]) -> Mapping[str, Failure]:
-        """The failures by customer id, or by `account_id`; what failed is as it was."""
+    def save(self, values: Collection[CustomerMonth | AccountMonth], fence: int) -> Mapping[str, Failure]:
+        """The failures by customer id, or by `account_id`; what failed is as it was.
+
+        Refused is what a holder of a later lease, with a higher fence, has stored.
+        """
         ...
 
     def account_id(self, name: str) -> str: ...
@@ -67,6 +72,10 @@ class Hold(Protocol):
     @property
     def lost(self) -> bool:
         """Whether another run may have taken over: then nothing more is written."""
+        ...
+
+    def fence(self, account: str) -> int:
+        """The number that writes carry; that of a collect is held under `LEASE`."""
         ...
 
 
@@ -270,12 +279,12 @@ class Collector:
         unsaved: dict[str, Failure] = {}
         if news:
             _check(hold)
-            unsaved |= self._store.save(list(news.values()))
+            unsaved |= self._store.save(list(news.values()), hold.fence(LEASE))
         half = {news[id_].paid_by for id_, failure in unsaved.items() if isinstance(failure, TransientFailure)}
         moved = [one for name, one in accounts.items() if one != case.accounts.get(name) and name not in half]
         if moved:
             _check(hold)
-            unsaved |= self._store.save(moved)
+            unsaved |= self._store.save(moved, hold.fence(LEASE))
         return unsaved
 
     def _result(

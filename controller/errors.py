@@ -13,7 +13,7 @@ is no failure at all is a bug: `unexpected` makes it one, so that a bug in one k
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ class Failure(ReconcileError):
     """One thing outside did not work.
 
     `code` is the service's own error code; `operation` reads `service:Operation`; `resource` names what it was
-    about; `advice` says what a person can do, or is empty; `item` is the DynamoDB item that a condition met.
+    about; `advice` says what a person can do, or is empty; `item` is the DynamoDB item that a condition met. `reasons`
+    are those of a transaction of DynamoDB that was cancelled: one for each write in it, None where that was not why.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Failure(ReconcileError):
         resource: str = "",
         advice: str = "",
         item: Mapping[str, Any] | None = None,
+        reasons: "Sequence[Failure | None]" = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -55,6 +57,7 @@ class Failure(ReconcileError):
         self.resource = resource
         self.advice = advice
         self.item = item
+        self.reasons = tuple(reasons)
 
     def __str__(self) -> str:
         what = f"{self.operation} on {self.resource}" if self.operation and self.resource else self.operation

@@ -64,9 +64,9 @@ def acme(**more: Any) -> CustomerMonth:
     started = datetime(2024, 1, 20, 8, 0, tzinfo=UTC)
     worksets = (
         Workset("ws-001", "complete", "completed", MONTH, started_at=started, minutes=Decimal(45), samples=7,
-                vcpu_hours=Decimal("1000.5"), cost=Decimal("294.125"), certainty="actual"),
+                vcpu_hours=Decimal("1000.5"), cost=Decimal("294.125"), certainty="actual", charged=True),
         Workset("ws-002", "failed", "failed", MONTH, started_at=started, minutes=Decimal("12.55"), samples=1,
-                vcpu_hours=Decimal(250), cost=Decimal("18.5"), certainty="estimated"),
+                vcpu_hours=Decimal(250), cost=Decimal("18.5"), certainty="estimated", charged=True),
         Workset("ws-003", "in_progress", "pending", started_at=started),
     )  # fmt: skip
     given: dict[str, Any] = {
@@ -170,7 +170,8 @@ def customer_months(draw: st.DrawFn, number: int = 0) -> CustomerMonth:
     from_ledger = draw(st.booleans())
     if from_ledger:
         spared = draw(st.sampled_from([(), ("failed",), ("failed", "pending")]))
-        exact = sum((one.cost for one in ran if one.cost is not None and one.outcome not in spared), Decimal(0))
+        ran = tuple(replace(one, charged=one.cost is not None and one.outcome not in spared) for one in ran)
+        exact = sum((one.cost for one in ran if one.charged and one.cost is not None), Decimal(0))
         charged = Line("EC2 Compute", "compute", cents(exact), exact, "ledger", "actual")
         found = (*(one for one in found if one.part != "compute" and asked), charged)
     elif asked is None:

@@ -153,7 +153,7 @@ class MemoryMonths:
         found = {(name, month): self.accounts.get((str(month), name)) for name in accounts for month in months}
         return {key: one for key, one in found.items() if one is not None}
 
-    def save(self, values: Collection[CustomerMonth | AccountMonth]) -> Mapping[str, Failure]:
+    def save(self, values: Collection[CustomerMonth | AccountMonth], fence: int) -> Mapping[str, Failure]:
         failures = {}
         for one in values:
             owner = one.customer_id if isinstance(one, CustomerMonth) else self.account_id(one.account)

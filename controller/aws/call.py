@@ -4,7 +4,7 @@ Errors are told apart by their code, never by HTTP status: Budgets answers throt
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -47,6 +47,13 @@ PASSING = frozenset(
     }
 )  # fmt: skip
 """OperationAborted: two writes met on one S3 bucket; no botocore retry mode retries it."""
+
+CANCELLED = "TransactionCanceledException"
+"""DynamoDB did nothing of a transaction; why, it says of each write in it."""
+PACED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+"""What it says of a write of a transaction that came too fast (AWS, TransactionCanceledException)."""
+CONFLICT = "TransactionConflict"
+"""What it says of a write to an item that another call is just writing to."""
 
 CREDENTIALS = frozenset(
     {
@@ -132,7 +139,13 @@ def translate(error: ClientError | BotoCoreError | ResponseParserError, operatio
 
 def is_throttled(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error.response.get("Error", {}).get("Code") in THROTTLED or status == 429
+    code = error.response.get("Error", {}).get("Code")
+    return code in THROTTLED or status == 429 or (code == CANCELLED and _only_paced(error))
+
+
+def _only_paced(error: ClientError) -> bool:
+    codes = {_reason_code(one) for one in error.response.get("CancellationReasons", ())} - {""}
+    return bool(codes & PACED) and codes <= {*PACED, CONFLICT}
 
 
 def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
@@ -142,6 +155,8 @@ def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
     about["item"] = error.response.get("Item")  # what a failed condition of DynamoDB met, where that was asked for
     if is_throttled(error):
         return TransientFailure(f"throttled by AWS ({code})", **about)
+    if code == CANCELLED:
+        return _cancelled(error, message, about)
     if code in PASSING:
         return TransientFailure(f"{code}: {message}", **about)
     if error.operation_name == "AssumeRole":
@@ -158,3 +173,27 @@ def _from_answer(error: ClientError, operation: str, resource: str) -> Failure:
     if code == "ResourceNotFoundException" and operation.startswith("dynamodb:"):
         return PermanentFailure("the table does not exist.", **about, advice="Make it with: reconcile init --aws")
     return PermanentFailure(f"{code}: {message}", **about)
+
+
+def _cancelled(error: ClientError, message: str, about: Mapping[str, Any]) -> Failure:
+    """Time heals it where it heals every reason. AWS's own message lists a code for every write: it is not told."""
+    reasons = [_reason(one, about) for one in error.response.get("CancellationReasons", ())]
+    why = [one for one in reasons if one]
+    told = "; ".join(sorted({one.message for one in why})) or message
+    text = f"a transaction was cancelled by {len(why):,} of its {len(reasons):,} writes: {told}" if why else told
+    passing = bool(why) and all(isinstance(one, TransientFailure) for one in why)
+    return (TransientFailure if passing else PermanentFailure)(text, **about, reasons=reasons)
+
+
+def _reason(told: Mapping[str, Any], about: Mapping[str, Any]) -> Failure | None:
+    code = _reason_code(told)
+    if not code:
+        return None
+    kind = TransientFailure if code in PACED or code == CONFLICT else PermanentFailure
+    return kind(f"{code}: {told.get('Message') or 'no message'}", **{**about, "code": code, "item": told.get("Item")})
+
+
+def _reason_code(told: Mapping[str, Any]) -> str:
+    """Empty for a write that was not why: AWS says "None" of it."""
+    code = str(told.get("Code") or "None")
+    return "" if code == "None" else code

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from controller.domain.bill import Bill
 from controller.domain.customer import Customer
+from controller.domain.figure import quantity_of
 from controller.domain.money import ZERO, in_cents, split
 from controller.domain.services import aws_name_of
 from controller.domain.settings import SharedCost, UsageSettings
@@ -97,21 +98,14 @@ def _compute_source(
 
 
 def _tagged_lines(rows: Iterable[CostRow], certainty: Certainty) -> list[Line]:
-    """One line for each service. A quantity in two units is none."""
+    """One line for each service."""
     by_service: dict[tuple[str, Part], list[CostRow]] = defaultdict(list)
     for row in rows:
         by_service[row.service, row.part].append(row)
     return [
-        Line(service, part, ZERO, _sum(row.amount for row in group), "cost_explorer", certainty, *_quantity(group))
+        Line(service, part, ZERO, _sum(row.amount for row in group), "cost_explorer", certainty, *quantity_of(group))
         for (service, part), group in sorted(by_service.items())
     ]
-
-
-def _quantity(rows: Sequence[CostRow]) -> tuple[Decimal | None, str]:
-    counted = [row.quantity for row in rows if row.quantity is not None]
-    if len(counted) < len(rows) or len({row.unit for row in rows}) > 1:
-        return None, ""
-    return _sum(counted), rows[0].unit
 
 
 def _with_ledger(lines: Sequence[Line], worksets: Sequence[Workset] | None, settings: UsageSettings) -> Charges:

@@ -20,6 +20,7 @@ from controller.domain.usage import (
     CustomerMonth,
     Forecast,
     Spend,
+    Terms,
     Workset,
 )
 from controller.errors import Failure
@@ -173,8 +174,13 @@ def _customer(
         worksets_as_of=readings.at if is_read else previous.worksets_as_of if previous else None,
         spend=_spend(case, customer, readings),
         problems=(*charges.problems, *_problems(case, customer, payer, readings)),
+        terms=_terms(customer.billing),
     )
     return _with_forecast(case, record(previous, fresh, closed=not case.is_running), readings)
+
+
+def _terms(billing: Billing) -> Terms:
+    return Terms(billing.email, billing.account_id, billing.payment_terms, billing.discount_percent, billing.currency)
 
 
 def _with_forecast(case: MonthCase, month: CustomerMonth, readings: Readings) -> CustomerMonth:
@@ -234,7 +240,14 @@ def _former(month: CustomerMonth) -> Customer:
         display_name=month.display_name,
         email="",
         account=month.account,
-        billing=Billing(cost_center=month.cost_center),
+        billing=Billing(
+            cost_center=month.cost_center,
+            email=month.terms.email,
+            account_id=month.terms.account_id,
+            payment_terms=month.terms.payment_terms,
+            discount_percent=month.terms.discount_percent,
+            currency=month.terms.currency,
+        ),
         quota_gib=month.quota_gib,
         attribution=tuple(sorted({(row.tag_key, row.tag_value) for row in month.tagged})),
     )

@@ -5,15 +5,26 @@ What nobody is charged for stands in rows of its own, and what a rule split betw
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
 from controller.domain.coverage import Coverage, coverage_of, unallocated_of
-from controller.domain.figure import PARTS, UNKNOWN, Figure, cost_of, oldest, read_at, rounded
+from controller.domain.figure import (
+    NOTHING,
+    PARTS,
+    UNKNOWN,
+    Figure,
+    cost_of,
+    line_figure,
+    oldest,
+    quantity_of,
+    read_at,
+    rounded,
+    sum_of,
+)
 from controller.domain.money import ZERO, percent_of
 from controller.domain.month import Month
-from controller.domain.usage import AccountMonth, CustomerMonth, Line, Source
+from controller.domain.usage import AccountMonth, CustomerMonth, Line
 
 M = TypeVar("M", CustomerMonth, AccountMonth)
 By = Literal["service", "cost-center", "customer", "account"]
@@ -78,13 +89,7 @@ def costs_report(
     coverage = coverage_of(customers, accounts, complete=not problems)
     rows = (*_allocated(by, customers), *_unallocated(by, customers, accounts))
     told = [row.cost for row in rows if row.cost.value is not None]
-    certain = coverage.total is not None and all(cost.certainty == "actual" for cost in told)
-    total = Figure(
-        sum((cost.value for cost in told if cost.value is not None), ZERO),
-        tuple(sorted({source for cost in told for source in cost.sources})),
-        oldest(cost.as_of for cost in told),
-        "actual" if certain else "estimated",
-    )
+    total = sum_of(told, complete=coverage.total is not None)
     is_known = len(units) <= 1 and bool(told or accounts)
     return CostsReport(
         by, month, rows, total if is_known else UNKNOWN, coverage, tuple(problems), "/".join(units) or "USD"
@@ -123,20 +128,14 @@ def _group(name: str, months: Sequence[CustomerMonth], customer_id: str) -> Cost
     known = [cost for cost in costs if cost.value is not None]
     if not known:
         return CostsRow(name, True, UNKNOWN, None, customer_id, len(months))
-    certain = len(known) == len(costs) and all(cost.certainty == "actual" for cost in known)
-    figure = Figure(
-        sum((cost.value for cost in known if cost.value is not None), ZERO),
-        tuple(sorted({source for cost in known for source in cost.sources})),
-        oldest(cost.as_of for cost in known),
-        "actual" if certain else "estimated",
-    )
+    figure = sum_of(known, complete=len(known) == len(costs))
     shared = _shared(line for one in months if one.is_known for line in one.lines)
     return CostsRow(name, True, figure, shared, customer_id, len(months))
 
 
 def _services(charged: Sequence[tuple[Line, CustomerMonth]]) -> Iterator[CostsRow]:
     for name, group in _by_service(charged):
-        figure = _figure([(line, read_at(one, line.source)) for line, one in group])
+        figure = sum_of(line_figure(line, read_at(one, line.source)) for line, one in group)
         customers = len({one.customer_id for _, one in group})
         lines = [line for line, _ in group]
         yield _measured(CostsRow(name, True, figure, _shared(lines), customers=customers), lines)
@@ -151,7 +150,7 @@ def _unallocated(
     every = unallocated_of(customers, accounts) is not None
     if by == "service":
         for name, group in _by_service([(line, one) for one in accounts for line in one.lines]):
-            figure = _figure([(line, one.asked_at) for line, one in group])
+            figure = sum_of(line_figure(line, one.asked_at) for line, one in group)
             yield _measured(CostsRow(name, False, figure, ZERO), [line for line, _ in group])
         if not every:
             yield CostsRow(UNALLOCATED, False, UNKNOWN)
@@ -173,10 +172,9 @@ def _left_over(accounts: Collection[AccountMonth]) -> Figure:
     asked = [one for one in accounts if one.asked_at is not None or one.lines]
     if not asked:
         return UNKNOWN
-    figure = _figure([(line, one.asked_at) for one in asked for line in one.lines])
-    moment = oldest(one.asked_at for one in asked)
-    certain = figure.certainty == "actual" and not any(one.estimated for one in asked)
-    return replace(figure, as_of=moment, certainty="actual" if certain else "estimated")
+    told = [line_figure(line, one.asked_at) for one in asked for line in one.lines]
+    figure = sum_of([NOTHING, *told], complete=not any(one.estimated for one in asked))
+    return replace(figure, as_of=oldest(one.asked_at for one in asked))
 
 
 # Both
@@ -192,13 +190,6 @@ def _by_service(
     return [(name, groups[at, name]) for at, name in sorted(groups)]
 
 
-def _figure(lines: Sequence[tuple[Line, datetime | None]]) -> Figure:
-    sources: tuple[Source, ...] = tuple(sorted({line.source for line, _ in lines})) or ("cost_explorer",)
-    certain = all(line.certainty == "actual" for line, _ in lines)
-    amount = sum((line.amount for line, _ in lines), ZERO)
-    return Figure(amount, sources, oldest(at for _, at in lines), "actual" if certain else "estimated")
-
-
 def _shared(lines: Iterable[Line]) -> Decimal:
     return sum((line.amount for line in lines if line.source == "split"), ZERO)
 
@@ -206,7 +197,5 @@ def _shared(lines: Iterable[Line]) -> Decimal:
 def _measured(row: CostsRow, lines: Sequence[Line]) -> CostsRow:
     """With what was used, where all lines that are not shared say it in one unit."""
     direct = [line for line in lines if line.source != "split"]
-    counted = [line.quantity for line in direct if line.quantity is not None]
-    if not counted or len(counted) < len(direct) or len({line.unit for line in direct}) > 1:
-        return row
-    return replace(row, quantity=rounded(sum(counted, ZERO), 3), unit=direct[0].unit)
+    quantity, unit = quantity_of(direct)
+    return row if quantity is None else replace(row, quantity=rounded(quantity, 3), unit=unit)

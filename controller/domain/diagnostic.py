@@ -87,6 +87,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "tag-alphabet": "A tag value may hold letters, digits, spaces and _ . : / = + - @ only.",
         "controller-id": "A controller id is letters, digits, - and _, at most 63 characters.",
         "moment": 'A moment is quoted text with its zone, as in ISO 8601: "2026-12-01T00:00:00Z".',
+        "date": 'A day is quoted text, as in ISO 8601: "2026-12-01".',
+        "number-prefix": "What the numbers of statements begin with is letters, digits, -, _ and /, at most 16.",
         # Rules of AWS over several fields
         "ia-too-early": "S3 moves objects to Standard-IA after 30 days at the earliest.",
         "glacier-too-early": "S3 wants at least 30 days between Standard-IA and Glacier in one rule.",

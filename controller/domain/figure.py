@@ -1,12 +1,12 @@
 """A figure as people are told it: a number, where it comes from, as of when, and how certain it is. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from controller.domain.money import ZERO, cents, percent_of
-from controller.domain.usage import Certainty, CustomerMonth, Line, Part, Source, Spend
+from controller.domain.usage import Certainty, CostRow, CustomerMonth, Line, Part, Source, Spend
 
 PARTS: tuple[Part, ...] = ("compute", "storage", "data_transfer", "other")
 """In the order in which they are told."""
@@ -23,6 +23,8 @@ class Figure:
 
 
 UNKNOWN = Figure()
+NOTHING = Figure(ZERO, ("cost_explorer",), None, "actual")
+"""Of what AWS told no cost."""
 
 
 def cost_of(month: CustomerMonth, part: Part | None = None) -> Figure:
@@ -41,14 +43,33 @@ def cost_of(month: CustomerMonth, part: Part | None = None) -> Figure:
 
 def figure_of(month: CustomerMonth, lines: Sequence[Line], *, estimated: bool = False) -> Figure:
     """The sum of some lines of a month. No lines: AWS told of no such cost."""
-    sources = tuple(sorted({line.source for line in lines})) or ("cost_explorer",)
-    certain = not estimated and all(line.certainty == "actual" for line in lines)
+    told = [line_figure(line, read_at(month, line.source)) for line in lines]
+    return sum_of(told or [replace(NOTHING, as_of=month.costs_as_of)], complete=not estimated)
+
+
+def line_figure(line: Line, at: datetime | None) -> Figure:
+    """What a line tells, as of when its source was read."""
+    return Figure(line.amount, (line.source,), at, line.certainty)
+
+
+def sum_of(figures: Iterable[Figure], *, complete: bool = True) -> Figure:
+    """The sum of the figures that are known, an estimate where one of them is, or where it is not `complete`."""
+    known = [one for one in figures if one.value is not None]
+    certain = complete and all(one.certainty == "actual" for one in known)
     return Figure(
-        sum((line.amount for line in lines), ZERO),
-        sources,
-        oldest(read_at(month, source) for source in sources),
+        sum((one.value for one in known if one.value is not None), ZERO),
+        tuple(sorted({source for one in known for source in one.sources})),
+        oldest(one.as_of for one in known),
         "actual" if certain else "estimated",
     )
+
+
+def quantity_of(counted: Sequence[CostRow | Line]) -> tuple[Decimal | None, str]:
+    """What was counted of all of these together, and its unit: known where each of them says it, in one unit."""
+    amounts = [one.quantity for one in counted if one.quantity is not None]
+    if not counted or len(amounts) < len(counted) or len({one.unit for one in counted}) > 1:
+        return None, ""
+    return sum(amounts, ZERO), counted[0].unit
 
 
 def share(part: Figure, whole: Figure) -> Decimal | None:

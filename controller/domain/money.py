@@ -14,24 +14,41 @@ SHARE = Decimal("1E-10")
 """The last digit of a share: AWS tells ten decimals. With 28 digits shares add up in one order and not in another."""
 
 
-def cents(amount: Decimal) -> Decimal:
-    """The amount in whole cents; half a cent goes away from zero, as on an invoice: 312.625 is 312.63."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
+def cents(amount: Decimal, unit: Decimal = CENT) -> Decimal:
+    """The amount in whole cents; half a cent goes away from zero, as on an invoice: 312.625 is 312.63.
+
+    `unit` is the smallest coin, where that is not the cent.
+    """
+    return amount.quantize(unit, ROUND_HALF_UP)
 
 
-def in_cents(amounts: Mapping[K, Decimal], total: Decimal | None = None) -> dict[K, Decimal]:
+def in_cents(amounts: Mapping[K, Decimal], total: Decimal | None = None, unit: Decimal = CENT) -> dict[K, Decimal]:
     """Every amount in whole cents, so that they add up to `total` exactly; None: to their own sum, rounded once.
 
     Largest remainder: all are rounded down, then the cents that are missing go to those that lost the most; of equal
-    ones the first. `total` is in whole cents, and no further from the sum than rounding leads.
+    ones the first. `total` is in whole cents, and no further from the sum than rounding leads. `unit` as in `cents`.
     """
-    target = cents(sum(amounts.values(), ZERO)) if total is None else total
-    floors = {key: amount.quantize(CENT, ROUND_FLOOR) for key, amount in amounts.items()}
-    missing = int((target - sum(floors.values(), ZERO)) / CENT)
+    target = cents(sum(amounts.values(), ZERO), unit) if total is None else total
+    floors = {key: amount.quantize(unit, ROUND_FLOOR) for key, amount in amounts.items()}
+    missing = int((target - sum(floors.values(), ZERO)) / unit)
     order = sorted(floors, key=lambda key: floors[key] - amounts[key])
     for key in order[:missing]:
-        floors[key] += CENT
+        floors[key] += unit
     return floors
+
+
+def coin(currency: str) -> Decimal:
+    """The smallest amount of a currency that can be paid, by ISO 4217: 0.01 of most, 1 JPY, 0.001 KWD."""
+    places = next((places for places, names in _PLACES.items() if currency in names), 2)
+    return Decimal(1).scaleb(-places)
+
+
+_PLACES = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+"""The currencies that have not two decimal places (ISO 4217, list one)."""
 
 
 def split(amount: Decimal, weights: Mapping[K, Decimal]) -> dict[K, Decimal]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from controller.domain.month import Month
-from controller.domain.usage import BucketStorage, Certainty, CustomerMonth, Spend, Workset
+from controller.domain.usage import BucketStorage, Certainty, CustomerMonth, Spend, Terms, Workset
 
 REFRESH = timedelta(hours=12)
 """How old an `as_of` may get in the store while nothing else changes."""
@@ -140,9 +140,12 @@ def _keeps_costs(previous: CustomerMonth, fresh: CustomerMonth, *, closed: bool)
 
 
 def _with_costs_of(previous: CustomerMonth, fresh: CustomerMonth) -> CustomerMonth:
+    """Lines and worksets go together: charged are those that are in the lines."""
+    charged = {one.workset_id for one in previous.worksets if one.charged}
     return replace(
         fresh,
         lines=previous.lines,
+        worksets=tuple(replace(one, charged=one.workset_id in charged) for one in fresh.worksets),
         tagged=previous.tagged,
         excluded=previous.excluded,
         compute_source=previous.compute_source,
@@ -156,7 +159,8 @@ def _with_costs_of(previous: CustomerMonth, fresh: CustomerMonth) -> CustomerMon
 
 
 def _as_it_was(previous: CustomerMonth, fresh: CustomerMonth) -> CustomerMonth:
-    """Under the name, in the account and for the cost center of then."""
+    """Under the name, in the account, for the cost center and on the terms of then, where they were recorded."""
+    terms = fresh.terms if previous.terms == Terms() else previous.terms
     return replace(
         fresh,
         name=previous.name,
@@ -164,6 +168,7 @@ def _as_it_was(previous: CustomerMonth, fresh: CustomerMonth) -> CustomerMonth:
         account=previous.account,
         cost_center=previous.cost_center,
         quota_gib=previous.quota_gib,
+        terms=terms,
     )
 
 

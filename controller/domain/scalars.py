@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeGuard
 
@@ -128,6 +128,29 @@ class Moments:
             with suppress(ValueError, OverflowError):
                 return datetime.fromisoformat(value).astimezone(UTC)
         raise PydanticCustomError("moment", 'must be a moment with its zone in quotes, like "2026-12-01T00:00:00Z"')
+
+
+@dataclass(frozen=True)
+class Dates:
+    """A day as quoted text, ISO 8601, as a date."""
+
+    pattern: str = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._read, serialization=core_schema.plain_serializer_function_ser_schema(date.isoformat, when_used="json")
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$", "maxLength": 10}
+
+    def _read(self, value: object) -> date:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and re.fullmatch(self.pattern, value, re.ASCII):
+            with suppress(ValueError):
+                return date.fromisoformat(value)
+        raise PydanticCustomError("date", 'must be a day in quotes, like "2026-12-01"')
 
 
 @dataclass(frozen=True)
@@ -300,6 +323,17 @@ TagValue = Annotated[
     Text(256, pattern=_PRINTABLE, rule="tag-alphabet", words="must be one line", refuse=_refuse_tag_value),
 ]
 Moment = Annotated[datetime, Moments()]
+Day = Annotated[date, Dates()]
+NumberPrefix = Annotated[
+    str,
+    Text(
+        16,
+        min_length=0,
+        pattern=r"([A-Za-z0-9][A-Za-z0-9/_-]*)?",
+        rule="number-prefix",
+        words="must be letters, digits, -, _ and /",
+    ),
+]
 Environment = Annotated[
     str,
     Text(64, pattern=_PRINTABLE, rule="tag-alphabet", words="must be one line", refuse=_refuse_tag_value),
@@ -308,6 +342,7 @@ Line = Annotated[str, Text(256)]
 ShortLine = Annotated[str, Text(64)]
 Prefix = Annotated[str, Text(1024, min_length=0)]
 Money = Annotated[Decimal, Amount(places=2, above=True)]
+Rate = Annotated[Decimal, Amount(places=8, above=True)]
 Percent = Annotated[Decimal, Amount(places=4, high=100)]
 AlertPercent = Annotated[Decimal, Amount(places=2, high=1000, above=True)]
 Days = Annotated[int, Field(ge=1, le=36_500)]

@@ -18,16 +18,22 @@ from controller.domain.scalars import (
     AccountName,
     AlertPercent,
     ControllerId,
+    Currency,
     CustomerId,
+    Day,
     Days,
+    Email,
     GlacierDays,
     IaDays,
     Line,
     Money,
+    NumberPrefix,
     Percent,
     Prefix,
+    Rate,
     Region,
     RoleArn,
+    ShortLine,
     TableName,
     TagKey,
     TopicName,
@@ -213,6 +219,73 @@ class GateSettings(_Part):
     """What the gate does with numbers that are too old, or not there at all."""
 
 
+class SenderSettings(_Part):
+    """Who sends the statements."""
+
+    name: Line = "Customer billing"
+    """Name of the organisation."""
+    address: Annotated[tuple[Line, ...], Field(strict=False, max_length=6)] = ()
+    """Its address, line by line."""
+    email: Email | None = None
+    """Where questions go."""
+    tax_id: ShortLine | None = None
+    """Its tax number, as it has to stand on an invoice."""
+
+
+class TaxRule(_Part):
+    """A tax on what is charged."""
+
+    name: ShortLine
+    """What it is called on the statement, for example VAT."""
+    percent: Percent
+    """Its rate."""
+    customers: Annotated[tuple[CustomerId, ...], Field(strict=False, max_length=10_000)] = ()
+    """Whom it is charged. Left out: everybody."""
+
+
+class ExchangeRate(_Part):
+    """What one currency is worth in another one, as agreed or as published."""
+
+    currency: Currency
+    """The currency that a customer pays in."""
+    of: Currency = "USD"
+    """The currency of AWS's figures."""
+    rate: Rate
+    """How many units of `currency` one unit of `of` is worth."""
+    date: Day
+    """Of which day the rate is."""
+
+
+class StatementSettings(_Part):
+    """How statements are made."""
+
+    sender: SenderSettings = Field(default_factory=SenderSettings)
+    """Who sends them. Without a name, an address and a tax_id of your own they say that they are no tax invoices."""
+    number_prefix: NumberPrefix = "INV-"
+    """How their numbers begin: INV-2026-000042."""
+    due_days: Annotated[int, Field(ge=0, le=365)] = 30
+    """Days until payment is due, where a customer's payment terms do not say it."""
+    close_days: Annotated[int, Field(ge=0, le=90)] = 10
+    """Days after a month's end from which it may be issued though AWS has not closed it."""
+    taxes: Annotated[tuple[TaxRule, ...], Field(strict=False, max_length=10)] = ()
+    """Taxes, each a row of its own."""
+    rates: Annotated[tuple[ExchangeRate, ...], Field(strict=False, max_length=50)] = ()
+    """Exchange rates. Without one a customer is charged in the currency of AWS's figures."""
+    note: Line | None = None
+    """A sentence that stands on every statement."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "StatementSettings":
+        violated(_check_unique("taxes", tuple((rule.name, rule.percent) for rule in self.taxes)))
+        violated(_check_unique("rates", tuple((one.currency, one.of) for one in self.rates)))
+        return self
+
+    @property
+    def is_legal(self) -> bool:
+        """Whether the sender says all that a tax invoice needs."""
+        return bool(self.sender.address and self.sender.tax_id)
+
+
 class SafetySettings(_Part):
     """When a plan is refused because it changes too much at once."""
 
@@ -252,6 +325,8 @@ class Settings(_Part):
     """How usage and cost are collected."""
     gate: GateSettings = Field(default_factory=GateSettings)
     """When a customer may submit new worksets."""
+    statements: StatementSettings = Field(default_factory=StatementSettings)
+    """How statements are made."""
     safety: SafetySettings = Field(default_factory=SafetySettings)
     """When a plan is refused because it changes too much at once."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 16

@@ -151,6 +151,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a customer pays, as its manifest said when the month was collected."""
+
+    email: str | None = None
+    account_id: str | None = None
+    payment_terms: str | None = None
+    discount_percent: Decimal | None = None
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerMonth:
     """All that is known of one customer and month.
 
@@ -185,6 +196,7 @@ class CustomerMonth:
     forecast: Forecast | None = None
     problems: tuple[str, ...] = ()
     """What could not be read, in words: the figures that come from it are unknown or of an earlier reading."""
+    terms: Terms = Terms()
     format: int = FORMAT
 
     @property

@@ -4,12 +4,24 @@ The parts add up to the total, and so do the lines. What the ledger says of sing
 where compute comes from the ledger, and every workset says whether it is in the sum.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from controller.domain.coverage import Coverage
-from controller.domain.figure import PARTS, UNKNOWN, Figure, budget_figure, cost_of, oldest, read_at, rounded, share
+from controller.domain.figure import (
+    PARTS,
+    UNKNOWN,
+    Figure,
+    budget_figure,
+    cost_of,
+    figure_of,
+    quantity_of,
+    read_at,
+    rounded,
+    share,
+    sum_of,
+)
 from controller.domain.forecast_report import ForecastReport, forecast_report
 from controller.domain.gate import Gate
 from controller.domain.money import ZERO, cents, in_cents
@@ -96,7 +108,7 @@ def usage_report(stored: CustomerMonth, coverage: Coverage | None = None, gate: 
         month=Month.parse(stored.month),
         total=cost_of(stored),
         parts=parts,
-        core=_sum([parts[part] for part in CORE]),
+        core=_core(parts),
         limit=budget_figure(stored, lambda spend: spend.limit),
         budget_actual=budget_figure(stored, lambda spend: spend.actual),
         lines=in_order(stored.lines),
@@ -117,15 +129,10 @@ def in_order(lines: Collection[Line]) -> tuple[Line, ...]:
     return tuple(sorted(lines, key=lambda one: (PARTS.index(one.part), one.service, one.source, one.amount)))
 
 
-def _sum(figures: Sequence[Figure]) -> Figure:
-    """Of figures that are all known."""
-    values = [one.value for one in figures if one.value is not None]
-    if len(values) < len(figures):
-        return UNKNOWN
-    sources = tuple(sorted({source for one in figures for source in one.sources}))
-    certain = all(one.certainty == "actual" for one in figures)
-    at = oldest(one.as_of for one in figures)
-    return Figure(sum(values, ZERO), sources, at, "actual" if certain else "estimated")
+def _core(parts: Mapping[Part, Figure]) -> Figure:
+    """Known where all of it is."""
+    figures = [parts[part] for part in CORE]
+    return sum_of(figures) if all(one.value is not None for one in figures) else UNKNOWN
 
 
 def _storage(stored: CustomerMonth) -> StorageUse:
@@ -183,14 +190,8 @@ def _directions(stored: CustomerMonth) -> dict[str, Figure]:
 
 
 def _quantity(stored: CustomerMonth, lines: Sequence[Line]) -> Figure:
-    """What AWS counted in lines of one unit, all of which say it."""
-    counted = [line.quantity for line in lines if line.quantity is not None]
-    if not lines or len(counted) < len(lines) or len({line.unit for line in lines}) > 1:
-        return UNKNOWN
-    sources = tuple(sorted({line.source for line in lines}))
-    certain = all(line.certainty == "actual" for line in lines)
-    at = oldest(read_at(stored, source) for source in sources)
-    return Figure(rounded(sum(counted, ZERO), 3), sources, at, "actual" if certain else "estimated")
+    amount, _ = quantity_of(lines)
+    return UNKNOWN if amount is None else replace(figure_of(stored, lines), value=rounded(amount, 3))
 
 
 def _worksets(stored: CustomerMonth) -> tuple[WorksetCost, ...]:
@@ -203,19 +204,9 @@ def _worksets(stored: CustomerMonth) -> tuple[WorksetCost, ...]:
 
 
 def _counted(stored: CustomerMonth) -> dict[int, Decimal]:
-    """The charged cost of worksets in whole cents, by their place; nothing where they are not what compute is made of.
-
-    Failed and pending worksets may be in it or not: the choice that makes the ledger's line is right.
-    """
+    """The charged cost of worksets in whole cents, by their place. Nothing where it is not what the line says: where
+    compute is what AWS tags, or the line has stayed as it was billed and the ledger has gone on."""
     lines = [line for line in stored.lines if line.source == "ledger" and line.part == "compute"]
-    exact = sum((line.exact for line in lines), ZERO)
-    for costs in _candidates(stored) if lines else ():
-        if abs(sum(costs.values(), ZERO) - exact) < PRECISION:
-            return in_cents(costs, sum((line.amount for line in lines), ZERO))
-    return {}
-
-
-def _candidates(stored: CustomerMonth) -> Iterator[dict[int, Decimal]]:
-    known = {at: one.cost for at, one in enumerate(stored.worksets) if one.cost is not None}
-    for left_out in ((), ("failed",), ("pending",), ("failed", "pending")):
-        yield {at: cost for at, cost in known.items() if stored.worksets[at].outcome not in left_out}
+    costs = {at: one.cost for at, one in enumerate(stored.worksets) if one.charged and one.cost is not None}
+    apart = sum(costs.values(), ZERO) - sum((line.exact for line in lines), ZERO)
+    return in_cents(costs, sum((line.amount for line in lines), ZERO)) if lines and abs(apart) < PRECISION else {}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from controller import bootstrap
 from controller.bootstrap import CollectHouse, count_calls
-from controller.collect import Collected
+from controller.collect import LEASE, Collected
 from controller.domain.month import Month
 from controller.entrypoints import exit_codes, inputs, terminal
 from controller.entrypoints.telling import tell
@@ -28,7 +28,7 @@ def collect(
     house = bootstrap.collect_house(given.settings.settings, given.settings.origin)
     months = None if month is None else [month]
     with (
-        house.leases.hold({house.lease: house.lease}, lock_timeout, what="collect") as hold,
+        house.leases.hold({LEASE: house.lease}, lock_timeout, what="collect") as hold,
         terminal.progress(quiet=quiet) as tell,
     ):
         collected = house.collector.collect(given.manifests.customers, hold, months, force_costs=fresh, progress=tell)

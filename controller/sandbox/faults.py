@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from controller.sandbox.routes import Call
 from controller.sandbox.wire import AwsError
 
-FaultKind = Literal["throttle", "error", "latency", "cut_before", "cut_after", "stale"]
+FaultKind = Literal["throttle", "error", "latency", "cut_before", "cut_after", "stale", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Fault:
     cut_before  connection closed, nothing done
     cut_after   done, and the connection closed without an answer
     stale       a read answers with what was true before the last write; writes are not touched
+    cancelled   a transaction of DynamoDB is cancelled: `reasons` are the codes of its writes, in their order, and what
+                they leave out is `None`
     """
 
     service: str
@@ -36,6 +39,7 @@ class Fault:
     skip: int = 0
     delay: float = 0.0
     resource: str = ""
+    reasons: tuple[str, ...] = ()
 
     def fits(self, call: Call) -> bool:
         return (
@@ -45,10 +49,12 @@ class Fault:
             and not (self.kind == "stale" and call.writes)
         )
 
-    def error(self, service: str) -> AwsError:
+    def error(self, call: Call) -> AwsError:
         if self.kind == "throttle":
-            usual = throttled(service)
+            usual = throttled(call.service)
             return AwsError(self.code or usual.code, usual.message, self.status or usual.status)
+        if self.kind == "cancelled":
+            return cancelled(self.reasons, len(call.payload.get("TransactItems", ())))
         return AwsError(self.code or "InternalError", "a fault of the sandbox", self.status or 500)
 
 
@@ -108,6 +114,22 @@ def throttled(service: str) -> AwsError:
     code, status = _THROTTLES.get(service, ("ThrottlingException", 400))
     return AwsError(code, "Rate exceeded", status)
 
+
+def cancelled(codes: Sequence[str], writes: int) -> AwsError:
+    """How DynamoDB cancels a transaction: it says of every write whether it was why (botocore model)."""
+    whole = [*codes, *["None"] * (writes - len(codes))]
+    reasons = [{"Code": code, **({} if code == "None" else {"Message": _REASONS.get(code, code)})} for code in whole]
+    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(whole)}]"
+    return AwsError("TransactionCanceledException", message, 400, more={"CancellationReasons": reasons})
+
+
+_REASONS = {
+    "ConditionalCheckFailed": "The conditional request failed",
+    "TransactionConflict": "Transaction is ongoing for the item",
+    "ThrottlingError": "Throughput exceeds the current capacity of your table or index.",
+    "ProvisionedThroughputExceeded": "The level of configured provisioned throughput for the table was exceeded.",
+    "ValidationError": "Item size to update has exceeded the maximum allowed size",
+}
 
 _THROTTLES = {
     "budgets": ("ThrottlingException", 400),

@@ -19,6 +19,7 @@ from controller.sandbox.budgets import Budgets
 from controller.sandbox.clients import local_client
 from controller.sandbox.cost_explorer import CostExplorer
 from controller.sandbox.faults import Faults, RateLimits
+from controller.sandbox.metrics import Metrics
 from controller.sandbox.moto_backend import Moto, not_implemented
 from controller.sandbox.routes import Call, identify
 from controller.sandbox.server import LocalServer
@@ -43,9 +44,9 @@ class Request:
 class Sandbox:
     """A local AWS on 127.0.0.1, alive between start() and stop(), or inside `with`.
 
-    Budgets, Cost Explorer, S3's tags and lifecycle and the tagging API of S3 are ours, with AWS's limits and errors;
-    everything else is moto's. `latency` (seconds) is added to every answer; `limits` are requests per second by
-    service, per account, beyond which a call is throttled as that service throttles.
+    Budgets, Cost Explorer, S3's tags and lifecycle, the tagging API of S3 and the metrics of CloudWatch are ours,
+    with AWS's limits and errors; everything else is moto's. `latency` (seconds) is added to every answer; `limits` are
+    requests per second by service, per account, beyond which a call is throttled as that service throttles.
     moto's state belongs to the process: run one sandbox at a time.
     """
 
@@ -74,6 +75,7 @@ class Sandbox:
         self.budgets = Budgets(self.now, self.cost, self.moto.topic_policy)
         self._bucket_config = BucketConfigApi(self.buckets)
         self._tagging = TaggingApi(self.buckets)
+        self._metrics = Metrics(self.moto, self.now)
         self.moto.reset()
         self._server = LocalServer(self._port, self._answer)
         return self
@@ -182,9 +184,9 @@ class Sandbox:
             return error_answer(call.protocol, error)
         delay, fault = self.faults.meet(call)
         kind = fault.kind if fault else None
-        if fault and kind in ("throttle", "error"):
+        if fault and kind in ("throttle", "error", "cancelled"):
             time.sleep(self.latency + delay)
-            return error_answer(call.protocol, fault.error(call.service))
+            return error_answer(call.protocol, fault.error(call))
         if kind == "cut_before":
             return None
         answer = self._served(call, stale=kind == "stale", seconds=self.latency + delay)
@@ -214,6 +216,8 @@ class Sandbox:
             return json_answer(handlers[call.operation](call, stale))
         if call.service == "resourcegroupstaggingapi" and self._tagging.serves(call):
             return json_answer(self._tagging.get_resources(call, stale))
+        if told := self._metrics.handler(call):
+            return json_answer(told(call, stale))
         if handler := self._bucket_config.handlers.get((call.service, call.operation)):
             return handler(call, stale)
         return self._from_moto(call)

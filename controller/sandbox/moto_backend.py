@@ -5,7 +5,9 @@ moto is imported when a Moto is made, not before: a second of start-up that only
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -30,6 +32,7 @@ class Moto:
         self._patterns = [pattern for _, pattern in backend_index.backend_url_patterns]
         self._served = lru_cache(maxsize=None)(self._is_served)
         self._accounts: dict[str, str] = {}
+        self._tables = threading.Lock()
 
     def reset(self) -> None:
         from moto.moto_api._internal.models import moto_api_backend
@@ -83,14 +86,26 @@ class Moto:
         policy: Mapping[str, Any] | None = json.loads(topic.policy) if topic else None
         return policy
 
+    def metric_data(self, account: str, region: str) -> Sequence[Any]:
+        """All that was put into CloudWatch, in that order: `namespace`, `name`, `dimensions`, `timestamp`, values."""
+        from moto.cloudwatch.models import cloudwatch_backends
+
+        put: Sequence[Any] = cloudwatch_backends[account][region].metric_data
+        return put
+
     def serve(self, call: Call) -> Answer:
-        """moto's answer; AwsError 501 for what moto lacks, so that no client ever sees (or retries) HTML."""
+        """moto's answer; AwsError 501 for what moto lacks, so that no client ever sees (or retries) HTML.
+
+        DynamoDB is asked by one at a time: moto goes back from a cancelled transaction to the table as it was before,
+        and what others wrote meanwhile would be lost.
+        """
         if call.service == "s3" and _S3_UNKNOWN_TO_MOTO & call.query.keys():
             raise not_implemented(call)
         if not self._served(call.http.headers.get("authorization", "").partition(",")[0].rpartition("=")[2]):
             raise not_implemented(call)
         try:
-            answer = self._run(call)
+            with self._alone() if call.service == "dynamodb" else nullcontext():
+                answer = self._run(call)
         except NotImplementedError:
             raise not_implemented(call) from None
         except Exception as error:
@@ -100,6 +115,14 @@ class Moto:
             if not text.startswith(("<?xml", "<Error", "{")) and call.http.method != "HEAD":
                 raise not_implemented(call)
         return answer
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._tables:
+            try:
+                yield
+            finally:
+                moto_tables.SNAPSHOTS.clear()
 
     def _is_served(self, scope: str) -> bool:
         """Whether moto knows the service of a credential scope; asked here because moto prints when it does not."""

@@ -10,10 +10,13 @@ from functools import cache, wraps
 from itertools import islice
 from typing import Any
 
+SNAPSHOTS: dict[int, Any] = {}
+"""The copies that the call in hand has made of tables: moto makes one for each write, before the first of them."""
+
 
 @cache
 def make_light() -> None:
-    """Exchanges moto's copy and query of a table, once. moto has to be importable."""
+    """Exchanges moto's copy, query and projection, once in a process. moto has to be importable."""
     from moto.dynamodb.models.table import Table
 
     whole = Table.query
@@ -27,19 +30,35 @@ def make_light() -> None:
 
     setattr(Table, "__deepcopy__", _copied)  # noqa: B010 - a method may not be assigned to
     setattr(Table, "query", query)  # noqa: B010 - as above
+    _project_what_is_there()
 
 
 def _copied(table: Any, _: Any) -> Any:
-    """moto copies the whole table for every write of a transaction, to be able to go back. Puts and deletes exchange
-    items and never change one, so for those it is enough to copy who is in the table.
+    """moto copies the whole table for every write of a transaction, to be able to go back: minutes for thousands of
+    items. Puts and deletes exchange items and never change one, so for those it is enough to copy who is in the table,
+    and that once for a call.
     """
     from moto.dynamodb.models.dynamo_type import Item
 
-    twin = copy.copy(table)
-    twin.items = type(table.items)(dict)
-    for hash_key, held in list(table.items.items()):
-        twin.items[hash_key] = held if isinstance(held, Item) else dict(held)
-    return twin
+    if id(table) not in SNAPSHOTS:
+        twin = copy.copy(table)
+        twin.items = type(table.items)(dict)
+        for hash_key, held in list(table.items.items()):
+            twin.items[hash_key] = held if isinstance(held, Item) else dict(held)
+        SNAPSHOTS[id(table)] = twin
+    return SNAPSHOTS[id(table)]
+
+
+def _project_what_is_there() -> None:
+    """moto reads an item as a whole for every attribute that is asked for; for those that it lacks that is in vain."""
+    from moto.dynamodb.models.dynamo_type import Item
+
+    whole = Item.project
+
+    def light(item: Any, wanted: list[list[str]]) -> Any:
+        return whole(item, [path for path in wanted if path[0].partition("[")[0] in item.attrs])
+
+    setattr(Item, "project", light)  # noqa: B010 - as above
 
 
 def _is_plain(asked: Mapping[str, Any]) -> bool:

@@ -28,14 +28,25 @@ class Answer:
 
 
 class AwsError(Exception):
-    """What a handler raises to refuse a call: a code and a message in AWS's words, and the HTTP status."""
+    """What a handler raises to refuse a call: a code and a message in AWS's words, and the HTTP status.
 
-    def __init__(self, code: str, message: str, status: int = 400, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    `more` are the further fields that the error has in JSON.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        headers: tuple[tuple[str, str], ...] = (),
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
         self.headers = headers
+        self.more = dict(more or {})
 
 
 def json_answer(value: Mapping[str, Any]) -> Answer:
@@ -59,7 +70,7 @@ def with_request_id(answer: Answer, request_id: str) -> Answer:
 def error_answer(protocol: Protocol, error: AwsError) -> Answer:
     """The error as botocore expects to parse it, so that the caller sees `code`, never a parse failure."""
     if protocol == "json":
-        body = json.dumps({"__type": error.code, "message": error.message}).encode()
+        body = json.dumps({"__type": error.code, "message": error.message, **error.more}).encode()
         headers = (("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", error.code))
         return Answer(error.status, (*headers, *error.headers), body)
     code, message = escape(error.code), escape(error.message)

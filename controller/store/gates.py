@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from controller.aws.call import CANCELLED
 from controller.aws.clients import Aws
 from controller.domain.gate import FORMAT, Gate, Turn
 from controller.errors import Failure, PermanentFailure, TransientFailure
@@ -69,7 +70,7 @@ class Gates:
         try:
             self._transact(write_id, [(gate, previous, entry)], about=f"{self._table}/{RECORD}/{gate.customer_id}")
         except PermanentFailure as failure:
-            if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
+            if not _met_another(failure):
                 raise
             if (self._item(gate.customer_id) or {}).get("write_id") != {"S": write_id}:
                 raise _conflict(failure) from failure
@@ -91,7 +92,7 @@ class Gates:
             try:
                 self._transact(uuid.uuid4().hex, steps, about=self._table)
             except PermanentFailure as failure:
-                if failure.code != "TransactionCanceledException":
+                if failure.code != CANCELLED:
                     raise
             else:
                 return {}
@@ -225,6 +226,11 @@ def _turn_item(entry: Turn, write_id: str) -> dict[str, Any]:
         "format": {"N": str(FORMAT)},
         "entry": {"S": _TURN.dump_json(entry).decode()},
     }
+
+
+def _met_another(failure: PermanentFailure) -> bool:
+    """Whether the transaction was cancelled because the gate is not as it was when it was decided."""
+    return any(why and why.code == "ConditionalCheckFailed" for why in failure.reasons)
 
 
 def _conflict(failure: PermanentFailure) -> TransientFailure:

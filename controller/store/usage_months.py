@@ -1,11 +1,13 @@
 """What was collected: one item for each customer and month, and one for each account and month, in the billing table.
 
 All of a month are one Query. The whole value is one JSON attribute; beside it stand the few that a person looks for in
-the console. Writes carry no condition: only `collect` writes here, and it holds a lease.
+the console. Only `collect` writes here, and it holds a lease, whose fence every item carries: what a holder of a later
+one has stored is not written over.
 """
 
 import gzip
 import time
+import uuid
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -21,7 +23,8 @@ from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.store.plausible import check_numbers
 
-PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"})
+PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"})
+"""A transaction needs the permissions of the writes in it, and none of its own."""
 
 RECORD = "usage/"
 """How `record` begins; the month follows."""
@@ -29,8 +32,12 @@ COMPRESS_FROM = 2_000
 """Bytes of JSON from which it is compressed: DynamoDB is paid by the KB, and answers a Query 1 MB at a time."""
 MOST = 400_000
 """Bytes that a value may have in its item: DynamoDB takes items of up to 400 KB."""
-READS, WRITES = 100, 25
+READS, WRITES = 100, 100
 """Items in one call, the most that DynamoDB takes."""
+BYTES = 4_000_000
+"""What the items of one transaction may weigh together: DynamoDB takes 4 MB."""
+BESIDE = 1_000
+"""Bytes, more than enough, for what an item has beside the value."""
 TRIES = 8
 """How often what DynamoDB leaves undone of a call is asked for again."""
 
@@ -79,24 +86,24 @@ class UsageMonths:
         wanted = {(name, month): _key(self.account_id(name), str(month)) for name in accounts for month in months}
         return _accounts(self._fetch(wanted))
 
-    def save(self, values: Iterable[Value]) -> Mapping[str, Failure]:
+    def save(self, values: Iterable[Value], fence: int) -> Mapping[str, Failure]:
         """Writes the values over what is there. The failures by `owner` in the table; what failed is as it was.
 
-        A value too large for an item is told before anything is written, and the others are written.
+        A hundred are one transaction, which is all or nothing: where one of them is refused, for instance because a
+        later lease's holder, with a higher fence, has stored it, the others are written without it. A value too large
+        for an item is told before anything is written.
         """
         failures: dict[str, Failure] = {}
         items: dict[str, Item] = {}
         for value in values:
-            item = self._item(value)
-            body = next(iter(item["usage"].values()))
-            if len(body) > MOST:
-                failures[self._owner(value)] = self._too_large(value, len(body))
+            item = self._item(value, fence)
+            if (size := _size(item)) > MOST:
+                failures[self._owner(value)] = self._too_large(value, size)
             else:
                 items[f"{item['record']['S']} {item['owner']['S']}"] = item
-        chunks = _in_chunks(list(items.values()), WRITES)
+        chunks = _by_weight(list(items.values()))
         for chunk, done in zip(chunks, self._aws.each(self._write, chunks), strict=True):
-            if isinstance(done, Failure):
-                failures |= {item["owner"]["S"]: done for item in chunk}
+            failures |= dict.fromkeys(map(_owner, chunk), done) if isinstance(done, Failure) else done
         return failures
 
     def account_id(self, name: str) -> str:
@@ -179,16 +186,53 @@ class UsageMonths:
 
     # Writing
 
-    def _write(self, items: Sequence[Item]) -> None:
-        asked: dict[str, Any] = {self._table: [{"PutRequest": {"Item": item}} for item in items]}
-        for attempt in range(TRIES):
-            asked = self._call("batch_write_item", RequestItems=asked).get("UnprocessedItems") or {}
-            if not asked:
-                return
-            self._wait(attempt)
-        raise self._busy("write")
+    def _write(self, items: Sequence[Item]) -> dict[str, Failure]:
+        """All in one transaction, as often as it takes without those that DynamoDB refuses. The failures by owner."""
+        failures: dict[str, Failure] = {}
+        left = list(items)
+        while left:
+            try:
+                self._transact(left)
+            except Failure as failure:
+                refused = {at: why for at, why in enumerate(failure.reasons) if isinstance(why, PermanentFailure)}
+                if not refused:
+                    return failures | dict.fromkeys(map(_owner, left), failure)
+                failures |= {_owner(left[at]): self._refused(left[at], why) for at, why in refused.items()}
+                left = [item for at, item in enumerate(left) if at not in refused]
+            else:
+                break
+        return failures
 
-    def _item(self, value: Value) -> Item:
+    def _transact(self, items: Sequence[Item]) -> None:
+        """By its token DynamoDB knows a call that is made again because its answer was lost, and does nothing then."""
+        months = sorted({item["record"]["S"] for item in items})
+        self._aws.call(
+            "dynamodb",
+            "transact_write_items",
+            about=f"{self._table}/{', '.join(months)}",
+            TransactItems=[{"Put": self._put(item)} for item in items],
+            ClientRequestToken=uuid.uuid4().hex,
+        )
+
+    def _put(self, item: Item) -> dict[str, Any]:
+        """Over what a holder of an earlier lease, or of this one, has stored; each controller has leases of its own."""
+        return {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": "NOT (#controller = :controller AND #fence > :fence)",
+            "ExpressionAttributeNames": {"#controller": "controller_id", "#fence": "fence"},
+            "ExpressionAttributeValues": {":controller": item["controller_id"], ":fence": item["fence"]},
+        }
+
+    def _refused(self, item: Item, why: PermanentFailure) -> Failure:
+        month = item["record"]["S"].removeprefix(RECORD)
+        about: dict[str, Any] = {"code": why.code, "operation": why.operation, "resource": why.resource}
+        if why.code == "ConditionalCheckFailed":
+            told = f"a collect that began later has stored {month} meanwhile"
+            return TransientFailure(told, **about, advice="The next run reads everything anew.")
+        return PermanentFailure(f"DynamoDB refused {month}: {why.message}", **about)
+
+    def _item(self, value: Value, fence: int) -> Item:
         adapter: TypeAdapter[Any] = _ACCOUNT if isinstance(value, AccountMonth) else _CUSTOMER
         document = adapter.dump_json(value)
         body = {"B": gzip.compress(document, mtime=0)} if len(document) >= COMPRESS_FROM else {"S": document.decode()}
@@ -197,6 +241,7 @@ class UsageMonths:
             **_key(self._owner(value), value.month),
             "format": {"N": str(FORMAT)},
             "controller_id": {"S": self._controller_id},
+            "fence": {"N": str(fence)},
             "cost": {"S": "unknown" if cost is None else f"{cost} {value.currency}"},
             "usage": body,
         }
@@ -240,6 +285,29 @@ def _customers(values: Mapping[K, Value | Failure]) -> dict[K, CustomerMonth | F
 
 def _accounts(values: Mapping[K, Value | Failure]) -> dict[K, AccountMonth | Failure]:
     return {key: one for key, one in values.items() if not isinstance(one, CustomerMonth)}
+
+
+def _owner(item: Item) -> str:
+    owner: str = item["owner"]["S"]
+    return owner
+
+
+def _size(item: Item) -> int:
+    """Bytes of the value; where it is text, and not compressed, it is short."""
+    return len(next(iter(item["usage"].values())))
+
+
+def _by_weight(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """Chunks that one transaction takes, by number and by weight."""
+    chunks: list[list[Item]] = [[]]
+    weight = 0
+    for item in items:
+        weight += _size(item) + BESIDE
+        if len(chunks[-1]) == WRITES or weight > BYTES:
+            chunks.append([])
+            weight = _size(item) + BESIDE
+        chunks[-1].append(item)
+    return [chunk for chunk in chunks if chunk]
 
 
 def _in_chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

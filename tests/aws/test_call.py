@@ -10,7 +10,7 @@ from botocore.retries.standard import ThrottledRetryableChecker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.aws.call import PASSING, THROTTLED, Retry, attempt, translate
+from controller.aws.call import PASSING, THROTTLED, Retry, attempt, is_throttled, translate
 from controller.errors import AccountFailure, Failure, PermanentFailure, TransientFailure
 
 
@@ -51,6 +51,49 @@ def test_an_answer_means(code: str, status: int, kind: type[Failure], why: str) 
     assert type(failure) is kind, why
     assert (failure.code, failure.operation, failure.resource) == (code, "s3:GetBucketTagging", "acme-bucket")
     assert str(failure).startswith("s3:GetBucketTagging on acme-bucket: ")
+
+
+def cancellation(*codes: str) -> ClientError:
+    """As DynamoDB answers: a reason for every write of the transaction, "None" where it was not why."""
+    reasons = [{"Code": code, **({"Message": f"about {code}"} if code != "None" else {})} for code in codes]
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": f"specific reasons [{', '.join(codes)}]"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+        "CancellationReasons": reasons,
+    }
+    return ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind", "throttled", "why"),
+    [
+        (("None", "TransactionConflict"), TransientFailure, False, "another call is just writing there"),
+        (("ThrottlingError", "None"), TransientFailure, True, "a table on demand that grows"),
+        (("ProvisionedThroughputExceeded", "TransactionConflict"), TransientFailure, True, "both pass"),
+        (("ConditionalCheckFailed", "TransactionConflict"), PermanentFailure, False, "one of them does not pass"),
+        (("ValidationError", "ThrottlingError"), PermanentFailure, False, "the same"),
+        ((), PermanentFailure, False, "nothing says why"),
+    ],
+)
+def test_a_cancelled_transaction_means_what_all_its_reasons_mean(
+    codes: tuple[str, ...], kind: type[Failure], throttled: bool, why: str
+) -> None:
+    error = cancellation(*codes)
+
+    assert type(translate(error, "dynamodb:TransactWriteItems", "t")) is kind, why
+    assert is_throttled(error) is throttled, why
+
+
+def test_a_cancelled_transaction_says_which_of_its_writes_was_why() -> None:
+    failure = translate(cancellation("None", "ValidationError", "TransactionConflict"), "dynamodb:X", "t")
+
+    kinds = [type(one) for one in failure.reasons]
+    assert kinds == [type(None), PermanentFailure, TransientFailure]
+    assert [one and one.code for one in failure.reasons] == [None, "ValidationError", "TransactionConflict"]
+    assert failure.message == (
+        "a transaction was cancelled by 2 of its 3 writes:"
+        " TransactionConflict: about TransactionConflict; ValidationError: about ValidationError"
+    )
 
 
 SILENCES = [

@@ -86,8 +86,10 @@ def rules_of(documents: Iterable[Object]) -> list[Rule]:
 
 def _covers(rule: Rule, asked: Asked) -> bool:
     names: Sequence[str] = rule.get("resourceNames", ())
+    # a namespace counts as being in itself
+    where = asked.name if asked.plural == "namespaces" else asked.namespace
     return (
-        rule.get("namespace") in (None, asked.namespace)
+        rule.get("namespace") in (None, where)
         and _holds(rule["apiGroups"], asked.group)
         and _holds(rule["verbs"], asked.verb)
         and _holds_resource(rule["resources"], asked)

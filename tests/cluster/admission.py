@@ -4,7 +4,7 @@ A better schema plugs in as `FakeCluster(schemas=...)`: anything callable with o
 returns a `Schema`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import jsonschema
@@ -31,7 +31,41 @@ class Schema(Protocol):
 
 
 SchemaOf = Callable[[Object], Schema]
-"""From an entry of a CRD's `spec.versions`."""
+"""From an entry of a CRD's `spec.versions`. Raises Invalid for one that cannot be a schema."""
+
+
+def admitted(schema: Schema, object: Object, old: Object | None) -> Object:
+    """What `schema` makes of an object. On an update, errors in what is as it was are let be.
+
+    That is the server's ratcheting (on by default since 1.30): who adds a finalizer to an object, or writes its status,
+    does not answer for a spec that was stored before its schema forbade it. A list counts as one value. Of an object
+    that is let be nothing is pruned.
+    """
+    if old is not None and _content(object) == _content(old):
+        return object
+    try:
+        return schema.admit(object, old)
+    except Invalid as error:
+        fresh = [(path, message) for path, message in error.errors if old is None or _differs(object, old, path)]
+        if fresh:
+            raise Invalid(fresh) from error
+        return object
+
+
+def _content(object: Object) -> Object:
+    return {key: value for key, value in object.items() if key != "metadata"}
+
+
+def _differs(object: Object, old: Object, path: str) -> bool:
+    steps = path.partition("[")[0].split(".")
+    now = _at(object, steps)
+    return now is None or now != _at(old, steps)
+
+
+def _at(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 class SimpleSchema:
@@ -53,6 +87,32 @@ class SimpleSchema:
 
     def _errors(self, object: Object) -> list[Any]:
         return sorted(self._validator.iter_errors(object), key=lambda error: list(map(str, error.absolute_path)))
+
+
+class EventRules:
+    """What the server asks of a core/v1 Event, which differs for those that carry an eventTime."""
+
+    def admit(self, object: Object, old: Object | None = None) -> Object:
+        errors = list(_event_errors(object))
+        if errors:
+            raise Invalid(errors)
+        return object
+
+
+def _event_errors(event: Object) -> Iterator[tuple[str, str]]:
+    namespace, about = event["metadata"]["namespace"], event.get("involvedObject", {}).get("namespace", "")
+    timed = bool(event.get("eventTime"))
+    homes = ("default", "kube-system") if timed else ("default",)
+    if not (namespace in homes if not about else timed or namespace == about):
+        yield "involvedObject.namespace", f"Invalid value: {about!r}: does not match event.namespace"
+    if timed:
+        for field in ("reportingComponent", "reportingInstance", "action", "reason"):
+            if not event.get(field):
+                yield field, "Required value"
+            elif field != "reportingComponent" and len(event[field]) > 128:
+                yield field, "Invalid value: can have at most 128 characters"
+        if len(event.get("message", "")) > 1024:
+            yield "message", "Invalid value: can have at most 1024 characters"
 
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

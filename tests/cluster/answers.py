@@ -63,8 +63,13 @@ class ApiError(Exception):
 
 def error_of(code: int, status: Mapping[str, Any]) -> ApiError:
     """The error that a server's Status object tells of."""
+    details = status.get("details") or {}
     return ApiError(
-        code, str(status.get("message", "")), reason=str(status.get("reason", "")), details=status.get("details")
+        code,
+        str(status.get("message", "")),
+        reason=str(status.get("reason", "")),
+        details=details,
+        retry_after=details.get("retryAfterSeconds"),
     )
 
 

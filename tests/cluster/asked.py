@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from tests.cluster.answers import no_such_resource
 
@@ -71,9 +71,9 @@ class Requests:
 
 def understood(method: str, target: str, user: str, headers: Mapping[str, str]) -> Asked:
     """What an HTTP request asks for. Of an unknown form of path only the path is known."""
-    parts = urlsplit(target)
-    path = unquote(parts.path)
-    query = tuple(parse_qsl(parts.query, keep_blank_values=True)) if parts.query else ()
+    encoded_path, _, parameters = target.partition("?")
+    path = unquote(encoded_path)
+    query = tuple(parse_qsl(parameters, keep_blank_values=True)) if parameters else ()
     user_agent = headers.get("User-Agent", "")
     steps = [step for step in path.split("/") if step]
     root = _root(steps)

@@ -6,6 +6,10 @@ from tests.cluster.protocol import Object
 
 GROUP, VERSION = "farm.example.com", "v1"
 
+ANYONES = f"/apis/{GROUP}/{VERSION}/animals"
+"""The path of all animals, and of those of one namespace."""
+OURS = f"/apis/{GROUP}/{VERSION}/namespaces/default/animals"
+
 ANIMALS: Object = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.cluster.admission import Invalid
 from tests.cluster.answers import ApiError, full_name, invalid, not_found
 from tests.cluster.metadata import is_deleting
 from tests.cluster.protocol import Object
-from tests.cluster.resources import CRDS, NAMESPACES, Resource
+from tests.cluster.resources import CRDS, NAMESPACES, Resource, Resources
 from tests.cluster.storage import place
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Lifecycles:
                 "status": {"phase": "Active"},
             }
         if resource is CRDS:
-            _check_crd(object)
+            _check_crd(object, self._objects.resources)
             return {**object, "status": self._crd_status(object, old)}
         return object
 
@@ -115,7 +116,7 @@ class Lifecycles:
         """The resource that a CRD defines, where it has objects."""
         shelf = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
         served = [known for known in self._objects.resources if known.shelf == shelf]
-        return served[:1] if len(self._objects.store.shelf(shelf)) else []
+        return [] if self._objects.store.shelf(shelf).is_empty() else served[:1]
 
     def _crd_status(self, object: Object, old: Object | None) -> Object:
         names = dict(object["spec"]["names"])
@@ -139,7 +140,7 @@ class Lifecycles:
         }
 
 
-def _check_crd(crd: Object) -> None:
+def _check_crd(crd: Object, resources: Resources) -> None:
     name, spec = crd["metadata"]["name"], crd.get("spec", {})
     missing = [field for field in ("group", "names", "scope", "versions") if not spec.get(field)]
     errors = [(f"spec.{field}", "Required value") for field in missing]
@@ -147,5 +148,10 @@ def _check_crd(crd: Object) -> None:
         errors.append(("metadata.name", f'Invalid value: "{name}": must be spec.names.plural+"."+spec.group'))
     if not errors and sum(version["storage"] for version in spec["versions"]) != 1:
         errors.append(("spec.versions", "Invalid value: must have exactly one version marked as storage version"))
+    try:
+        if not errors:
+            resources.defined_by(crd)
+    except Invalid as error:
+        errors += error.errors
     if errors:
         raise invalid(CRDS.group, CRDS.kind, name, errors)

@@ -30,6 +30,16 @@ _FIELDS = (
 )
 """In the order in which the server writes them. managedFields are not kept."""
 
+_TYPES: dict[str, type] = {
+    "labels": dict,
+    "annotations": dict,
+    "ownerReferences": list,
+    "finalizers": list,
+    "generation": int,
+    "deletionGracePeriodSeconds": int,
+}
+"""All others are text."""
+
 _SYSTEM = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 _ANNOTATIONS_LIMIT = 262_144
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -54,6 +64,7 @@ def created(resource: Resource, wanted: Object, *, uid: str, now: str) -> Object
 
 def updated(resource: Resource, old: Object, wanted: Object) -> Object:
     """The object as a write to its main endpoint stores it. Its generation rises when more than metadata changed."""
+    check_types(wanted)
     before = old["metadata"]
     metadata = dict(wanted["metadata"])
     _check_version(resource, old, metadata)
@@ -71,6 +82,7 @@ def updated(resource: Resource, old: Object, wanted: Object) -> Object:
 
 def with_status(resource: Resource, old: Object, wanted: Object) -> Object:
     """The object as a write to its status endpoint stores it: nothing but the status is taken from what is wanted."""
+    check_types(wanted)
     _check_version(resource, old, wanted["metadata"])
     object = {key: value for key, value in old.items() if key != "status"}
     return object | ({"status": wanted["status"]} if "status" in wanted else {})
@@ -85,6 +97,21 @@ def deleting(old: Object, *, now: str) -> Object:
     if "generation" in before:
         metadata["generation"] += 1
     return {**old, "metadata": _tidy(metadata)}
+
+
+def check_types(object: Object) -> None:
+    """400 where metadata is missing or a field of it is of the wrong type, as decoding would have it."""
+    metadata = object.get("metadata")
+    if not isinstance(metadata, dict):
+        raise ApiError(400, "unable to decode: metadata must be an object")
+    for field in _FIELDS:
+        kind = _TYPES.get(field, str)
+        value = metadata.get(field)
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if value is not None and not isinstance(value, kind):
+            raise ApiError(400, f"unable to decode: metadata.{field} must be of type {kind.__name__}")
+        if field != "ownerReferences" and not all(isinstance(item, str) for item in inner):
+            raise ApiError(400, f"unable to decode: metadata.{field} must hold strings")
 
 
 def is_deleting(object: Object) -> bool:
@@ -133,12 +160,10 @@ def _metadata_errors(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in (metadata.get("labels") or {}).items():
         if not _is_qualified(key):
             yield "metadata.labels", f"Invalid value: {key!r}: name part must consist of alphanumeric characters"
-        if not isinstance(value, str) or len(value) > 63 or not _LABEL_VALUE.fullmatch(value):
+        if len(value) > 63 or not _LABEL_VALUE.fullmatch(value):
             yield "metadata.labels", f"Invalid value: {value!r}: a valid label is needed"
     annotations = metadata.get("annotations") or {}
-    for key, value in annotations.items():
-        if not isinstance(value, str):
-            raise ApiError(400, f"unable to decode: metadata.annotations[{key}] must be a string")
+    for key in annotations:
         if not _is_qualified(key):
             yield "metadata.annotations", f"Invalid value: {key!r}: name part must consist of alphanumeric characters"
     if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _ANNOTATIONS_LIMIT:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.cluster.admission import Invalid
+from tests.cluster.admission import Invalid, admitted
 from tests.cluster.answers import ApiError, already_exists, conflict, expired, invalid, not_found
 from tests.cluster.lifecycles import Lifecycles
-from tests.cluster.metadata import created, deleting, is_deleting, updated, with_status
+from tests.cluster.metadata import check_types, created, deleting, is_deleting, updated, with_status
 from tests.cluster.patches import apply_patch, json_patch, merge_patch
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource, Resources
 from tests.cluster.selectors import Selector
-from tests.cluster.storage import Store, Stored, encode, place
+from tests.cluster.storage import Store, Stored, place
 
 STATUS = "status"
 _GENERATED = "bcdfghjklmnpqrstvwxz2456789"
@@ -225,8 +225,6 @@ class Objects:
     def _put(self, resource: Resource, object: Object, options: Options) -> Stored:
         if options.dry_run:
             return Stored(object)
-        if len(encode(object)) > _ETCD_LIMIT:
-            raise ApiError(500, "etcdserver: request is too large", reason="")
         stored = self.store.put(resource.shelf, object)
         self._lifecycles.written(resource, stored.object)
         return stored
@@ -238,13 +236,12 @@ class Objects:
 
     def _addressed(self, resource: Resource, namespace: str, wanted: Any) -> Object:
         """The object with the type, namespace and name that the URL gives it. 400 where it says otherwise."""
-        if not isinstance(wanted, dict):
-            raise ApiError(400, "the body of the request is not an object")
-        if not resource.custom:
+        if isinstance(wanted, dict) and not resource.custom:
             wanted = {"apiVersion": resource.api_version, "kind": resource.kind, **wanted}
         _check_type(resource, wanted)
-        metadata = dict(wanted.get("metadata") or {})
-        if metadata.get("namespace", namespace) != namespace:
+        check_types(wanted)
+        metadata = dict(wanted["metadata"])
+        if (metadata.get("namespace") or namespace) != namespace:
             raise ApiError(
                 400,
                 "the namespace of the provided object does not match the namespace sent on the request",
@@ -259,35 +256,34 @@ class Objects:
         return {**wanted, "metadata": metadata}
 
 
-_ETCD_LIMIT = 1_572_864
-
-
 def _admitted(resource: Resource, object: Object, old: Object | None, options: Options) -> Object:
     if resource.schema is None or not options.admit:
         return object
     try:
-        admitted = resource.schema.admit(object, old)
-        if unknown := list(_unknown(object, admitted)):
+        kept = admitted(resource.schema, object, old)
+        if unknown := list(_unknown(object, kept)):
             options.pruned(unknown)
-        return admitted
+        return kept
     except Invalid as error:
         raise invalid(resource.group, resource.kind, object["metadata"]["name"], error.errors) from error
 
 
-def _unknown(wanted: Any, admitted: Any, path: str = "") -> Iterator[str]:
+def _unknown(wanted: Any, kept: Any, path: str = "") -> Iterator[str]:
     """The paths of what was pruned."""
-    if isinstance(wanted, dict) and isinstance(admitted, dict):
+    if isinstance(wanted, dict) and isinstance(kept, dict):
         for key, value in wanted.items():
-            if key not in admitted:
+            if key not in kept:
                 yield f"{path}{key}"
-            elif value is not admitted[key]:
-                yield from _unknown(value, admitted[key], f"{path}{key}.")
-    if isinstance(wanted, list) and isinstance(admitted, list):
-        for index, pair in enumerate(zip(wanted, admitted, strict=False)):
+            elif value is not kept[key]:
+                yield from _unknown(value, kept[key], f"{path}{key}.")
+    if isinstance(wanted, list) and isinstance(kept, list):
+        for index, pair in enumerate(zip(wanted, kept, strict=False)):
             yield from _unknown(*pair, f"{path.rstrip('.')}[{index}].")
 
 
-def _check_type(resource: Resource, object: Object) -> None:
+def _check_type(resource: Resource, object: Any) -> None:
+    if not isinstance(object, dict):
+        raise ApiError(400, "the body of the request is not an object")
     if (object.get("apiVersion"), object.get("kind")) != (resource.api_version, resource.kind):
         raise ApiError(
             400,

@@ -1,6 +1,6 @@
 """The ways to patch an object. Every function returns another object and leaves the one it was given as it was."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jsonpatch
@@ -57,6 +57,3 @@ def _dropped(before: Mapping[str, Any], now: Mapping[str, Any]) -> Object:
         elif isinstance(value, dict) and isinstance(now[key], dict):
             patch[key] = _dropped(value, now[key])
     return patch
-
-
-Operations = Sequence[Mapping[str, Any]]

@@ -70,4 +70,4 @@ class Cluster(Protocol):
         """The object once `until` says yes to it; None stands for an absent one. TimeoutError shows the last seen."""
 
     def eventually(self, look: Callable[[], T], *, timeout: float = 10) -> T:
-        """The first answer of `look` that is true, of those that it gives whenever something was written."""
+        """The first answer of `look` that is true. It is asked after every write, and every now and then."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.cluster.admission import Schema, SchemaOf
+from tests.cluster.admission import EventRules, Schema, SchemaOf
 from tests.cluster.answers import no_such_resource
 from tests.cluster.protocol import Object
 
@@ -49,8 +49,9 @@ class Resource:
     blind_updates: bool = True
     """May be replaced without saying which version is replaced."""
     put_creates: bool = False
+    custom: bool = False
+    """Of a CRD."""
     schema: Schema | None = None
-    """None for what is built in."""
     open_api: Object | None = None
 
     @property
@@ -65,10 +66,6 @@ class Resource:
     @property
     def names(self) -> tuple[str, ...]:
         return self.plural, self.singular, *self.short_names, f"{self.plural}.{self.group}"
-
-    @property
-    def custom(self) -> bool:
-        return self.schema is not None
 
 
 NAMESPACES = Resource(
@@ -125,6 +122,7 @@ EVENTS = Resource(
         "type",
     ),
     put_creates=True,
+    schema=EventRules(),
 )
 
 
@@ -189,11 +187,14 @@ class Resources:
 
     def serve(self, crd: Object) -> None:
         """Let a CRD's served versions exist, and no other of its resource."""
+        defined = self.defined_by(crd)
         self.forget(crd)
-        for entry in crd["spec"]["versions"]:
-            if entry["served"]:
-                resource = _custom(crd["spec"], entry, self._schemas(entry))
-                self._served[resource.group, resource.version, resource.plural] = resource
+        self._served |= {(known.group, known.version, known.plural): known for known in defined}
+
+    def defined_by(self, crd: Object) -> list[Resource]:
+        """The versions that a CRD serves. Invalid where the schema of one is."""
+        entries = [entry for entry in crd["spec"]["versions"] if entry["served"]]
+        return [_custom(crd["spec"], entry, self._schemas(entry)) for entry in entries]
 
     def forget(self, crd: Object) -> None:
         shelf = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
@@ -226,6 +227,7 @@ def _custom(spec: Object, entry: Object, schema: Schema) -> Resource:
         selectable=tuple(field["jsonPath"].lstrip(".") for field in entry.get("selectableFields", ())),
         generations=True,
         blind_updates=False,
+        custom=True,
         schema=schema,
         open_api=entry.get("schema", {}).get("openAPIV3Schema"),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from tests.cluster import discovery, openapi
+from tests.cluster import discovery, openapi, protobuf
 from tests.cluster.access import Access
 from tests.cluster.answers import ApiError, no_such_resource, success
 from tests.cluster.asked import Asked, Requests, understood
@@ -21,9 +21,10 @@ from tests.cluster.objects import Objects, Options
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource
 from tests.cluster.selectors import Selector, selector
+from tests.cluster.serving import BODY_LIMIT, cut
 from tests.cluster.storage import Stored, encode
 from tests.cluster.tables import table
-from tests.cluster.watch import Watch
+from tests.cluster.watch import Pace, Watch
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -49,6 +50,8 @@ class Routes:
             response = await self._met(request)
         except ApiError as error:
             response = _refusal(error)
+        except web.HTTPRequestEntityTooLarge:
+            response = _refusal(ApiError(413, f"Request entity too large: limit is {BODY_LIMIT}"))
         self.answers[response.status] += 1
         return response
 
@@ -70,10 +73,10 @@ class Routes:
         if not asked.plural:
             return self._about(request, asked)
         resource = self.objects.resources.at(asked.group, asked.version, asked.plural)
-        if asked.verb not in resource.verbs or bool(asked.namespace) > resource.namespaced:
-            raise ApiError(405, "the server does not allow this method on the requested resource")
-        if asked.name and resource.namespaced and not asked.namespace:
+        if resource.namespaced is not bool(asked.namespace) and (asked.name or asked.namespace):
             raise no_such_resource()
+        if asked.verb not in resource.verbs or not _may_be_done(resource, asked):
+            raise ApiError(405, "the server does not allow this method on the requested resource")
         if asked.subresource and not (asked.subresource == "status" and resource.status):
             raise no_such_resource()
         if asked.verb == "watch":
@@ -170,14 +173,18 @@ class Routes:
         initial = asked.flag("sendInitialEvents")
         self.objects.store.check_reached(since or 0)
         shelf = self.objects.store.shelf(resource.shelf)
-        watch = Watch(shelf, asked.namespace, _selector(resource, asked), self._rendering(request, resource, asked))
+        selected = _selector(resource, asked)
+        watch = Watch(shelf, asked.namespace, selected, self._rendering(request, resource, asked))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
         self.watches[watch] = request
+        pace = self._pace(resource, asked)
         try:
             watch.start(None if initial else since)
+            if initial:
+                watch.bookmark(_initial_end(pace.bookmark()))
             await response.prepare(request)
-            await self._send(watch, response, resource, asked, initial)
+            await watch.send(response, pace)
         except ConnectionError:
             pass  # the client is gone, or was cut off
         finally:
@@ -185,36 +192,13 @@ class Routes:
             del self.watches[watch]
         return response
 
-    async def _send(
-        self, watch: Watch, response: web.StreamResponse, resource: Resource, asked: Asked, initial: bool
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        timers: list[asyncio.TimerHandle] = []
+    def _pace(self, resource: Resource, asked: Asked) -> Pace:
+        def bookmark() -> Object:
+            metadata = {"resourceVersion": str(self.objects.store.version)}
+            return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
 
-        def bookmark(annotations: Object | None = None) -> None:
-            metadata = {"resourceVersion": str(self.objects.store.version)} | (annotations or {})
-            watch.bookmark({"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata})
-
-        def bookmark_regularly() -> None:
-            bookmark()
-            timers.append(loop.call_later(self.bookmark_interval, bookmark_regularly))
-
-        def finish() -> None:
-            if asked.flag("allowWatchBookmarks"):
-                bookmark()
-            watch.end()
-
-        if initial:
-            bookmark({"annotations": {INITIAL_EVENTS_END: "true"}})
-        if asked.flag("allowWatchBookmarks"):
-            timers.append(loop.call_later(self.bookmark_interval, bookmark_regularly))
-        if seconds := _number(asked, "timeoutSeconds"):
-            timers.append(loop.call_later(seconds, finish))
-        try:
-            await watch.send(response)
-        finally:
-            for timer in timers:
-                timer.cancel()
+        interval = self.bookmark_interval if asked.flag("allowWatchBookmarks") else None
+        return Pace(bookmark, interval, _number(asked, "timeoutSeconds"))
 
     def _rendering(self, request: web.BaseRequest, resource: Resource, asked: Asked) -> Callable[[Stored], bytes]:
         if not _wants_table(request):
@@ -268,10 +252,18 @@ class Routes:
         raise no_such_resource()
 
 
-def cut(request: web.BaseRequest) -> None:
-    """End the connection of a request at once, without an answer."""
-    if request.transport:
-        request.transport.abort()
+def _may_be_done(resource: Resource, asked: Asked) -> bool:
+    """Whether a verb is for one object, or for all of a namespace, and that is what the path says."""
+    if asked.verb in ("update", "patch"):
+        return bool(asked.name)
+    if asked.verb in ("create", "deletecollection"):
+        return not asked.name and resource.namespaced is bool(asked.namespace)
+    return True
+
+
+def _initial_end(bookmark: Object) -> Object:
+    """The bookmark that says that all there was has been told."""
+    return {**bookmark, "metadata": {**bookmark["metadata"], "annotations": {INITIAL_EVENTS_END: "true"}}}
 
 
 def _refusal(error: ApiError) -> web.Response:
@@ -302,6 +294,8 @@ def _read(request: web.BaseRequest, body: bytes) -> Any:
     try:
         if request.content_type in ("application/yaml", "application/apply-patch+yaml"):
             return _json_or_yaml(body)
+        if request.content_type == protobuf.MEDIA_TYPE:
+            return protobuf.decoded(body)
         if "json" in request.content_type or request.content_type == "application/octet-stream":
             return json.loads(body) if body else None
     except (ValueError, yaml.YAMLError) as error:
@@ -317,7 +311,8 @@ def _json_or_yaml(body: bytes) -> Any:
 
 
 def _selector(resource: Resource, asked: Asked) -> Selector | None:
-    return selector(resource, asked.parameter("labelSelector"), asked.parameter("fieldSelector"))
+    fields = [asked.parameter("fieldSelector"), f"metadata.name={asked.name}" if asked.name else ""]
+    return selector(resource, asked.parameter("labelSelector"), ",".join(fields))
 
 
 def _number(asked: Asked, name: str) -> int | None:

@@ -9,21 +9,16 @@ What it does as kube-apiserver does it, tests/cluster/test_server.py promises. W
 - TLS: plain HTTP on 127.0.0.1.
 """
 
-import asyncio
-import socket
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-
-from aiohttp import web
 
 from tests.cluster.access import ADMIN, OPERATOR, Access, Rule
 from tests.cluster.admission import SchemaOf, SimpleSchema
@@ -34,14 +29,16 @@ from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.objects import Objects, Options
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource, Resources
-from tests.cluster.routes import Routes, cut
+from tests.cluster.routes import Routes
 from tests.cluster.selectors import selector
+from tests.cluster.serving import Serving, cut
 from tests.cluster.storage import Store
 
 T = TypeVar("T")
 
 NAMESPACES_AT_FIRST = ("default", "kube-node-lease", "kube-public", "kube-system")
-_BODY_LIMIT = 3 * 1024**2
+_PAUSE = 0.05
+"""Seconds after which who waits looks again, though nothing was written."""
 
 
 def system_clock() -> datetime:
@@ -83,15 +80,9 @@ class FakeCluster:
 
     def __enter__(self) -> Self:
         self._files = tempfile.TemporaryDirectory(prefix="cluster-")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="cluster", daemon=True)
-        self._thread.start()
-        self._reserved = _reserved(self._wanted_port)
-        self.port: int = self._reserved.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._routes.url = self.url
+        self._serving = Serving(self._routes, self._wanted_port)
+        self.url = self._routes.url = f"http://127.0.0.1:{self._serving.port}"
         self._objects.store.listeners.add(self._tell_waiters)
-        self._run(self._start())
         for name in NAMESPACES_AT_FIRST:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for crd in self._crds:
@@ -105,11 +96,7 @@ class FakeCluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._reserved.close()
+        self._serving.stop()
         self._files.cleanup()
 
     # What the cluster holds
@@ -122,14 +109,14 @@ class FakeCluster:
             where = self._where(resource, namespace or object["metadata"].get("namespace"))
             return self._objects.create(resource, where, object, Options(admit=admit)).copy()
 
-        return self._call(create)
+        return self._serving.call(create)
 
     def get(self, resource: str, name: str, *, namespace: str | None = None) -> Object:
         def get() -> Object:
             known = self._objects.resources.called(resource)
             return self._objects.get(known, self._where(known, namespace), name).copy()
 
-        return self._call(get)
+        return self._serving.call(get)
 
     def list(self, resource: str, *, namespace: str | None = None, labels: str = "", fields: str = "") -> list[Object]:
         def list_() -> Any:
@@ -137,7 +124,7 @@ class FakeCluster:
             page = self._objects.page(known, self._where(known, namespace), selector(known, labels, fields))
             return [stored.copy() for stored in page.items]
 
-        found: list[Object] = self._call(list_)
+        found: list[Object] = self._serving.call(list_)
         return found
 
     def replace(self, object: Object, *, admit: bool = True) -> Object:
@@ -146,7 +133,7 @@ class FakeCluster:
             where = self._where(known, object["metadata"].get("namespace"))
             return self._objects.replace(known, where, object["metadata"]["name"], object, Options(admit=admit)).copy()
 
-        return self._call(replace)
+        return self._serving.call(replace)
 
     def patch(
         self,
@@ -164,7 +151,7 @@ class FakeCluster:
             where = self._where(known, namespace)
             return way(known, where, name, patch, Options(subresource, admit=admit)).copy()
 
-        return self._call(patched)
+        return self._serving.call(patched)
 
     def put_status(
         self,
@@ -181,14 +168,14 @@ class FakeCluster:
             wanted = {**self._objects.get(known, where, name).object, "status": dict(status)}
             return self._objects.replace(known, where, name, wanted, Options("status", admit=admit)).copy()
 
-        return self._call(put)
+        return self._serving.call(put)
 
     def delete(self, resource: str, name: str, *, namespace: str | None = None) -> None:
         def delete() -> None:
             known = self._objects.resources.called(resource)
             self._objects.delete(known, self._where(known, namespace), name)
 
-        self._call(delete)
+        self._serving.call(delete)
 
     def wait(
         self,
@@ -218,9 +205,10 @@ class FakeCluster:
             seen = self._objects.store.version
             if found := look():
                 return found
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not as awaited after {timeout} s: {found!r}")
             with self._written:
-                if not self._written.wait_for(partial(self._has_passed, seen), deadline - time.monotonic()):
-                    raise TimeoutError(f"not as awaited after {timeout} s: {found!r}")
+                self._written.wait_for(partial(self._has_passed, seen), _PAUSE)
 
     # What it was asked
 
@@ -241,15 +229,15 @@ class FakeCluster:
 
     def down(self) -> None:
         """Cut every connection and refuse new ones. The test's own calls work on."""
-        self._run(self._unlisten())
+        self._serving.refuse()
 
     def up(self) -> None:
         """Listen again on the same port."""
-        self._run(self._listen())
+        self._serving.accept()
 
     def cut_watches(self) -> None:
         """End the connections of all watches; their clients may come back."""
-        self._call(self._cut_watches)
+        self._serving.call(self._cut_watches)
 
     def stall_watches(self) -> None:
         """Let all open watches tell nothing more, on connections that stay open."""
@@ -258,11 +246,11 @@ class FakeCluster:
             for watch in self._routes.watches:
                 watch.stalled = True
 
-        self._call(stall)
+        self._serving.call(stall)
 
     def forget_history(self) -> None:
         """Whoever resumes a watch, or continues a list, gets 410 Gone. Open watches go on."""
-        self._call(self._objects.store.forget_history)
+        self._serving.call(self._objects.store.forget_history)
 
     def fail_next(
         self,
@@ -277,11 +265,11 @@ class FakeCluster:
     ) -> None:
         """Refuse the next requests of this verb (get, list, watch, create, update, patch, delete) and path."""
         error = ApiError(status, message, reason=reason, retry_after=retry_after)
-        self._call(lambda: self._routes.faults.arm(Fault(verb, path_contains, error), times))
+        self._serving.call(lambda: self._routes.faults.arm(Fault(verb, path_contains, error), times))
 
     def lose_next(self, times: int = 1, *, verb: str = "", path_contains: str = "") -> None:
         """Do what the next requests ask for, and cut the connection without an answer."""
-        self._call(lambda: self._routes.faults.arm(Fault(verb, path_contains, None), times))
+        self._serving.call(lambda: self._routes.faults.arm(Fault(verb, path_contains, None), times))
 
     @property
     def latency(self) -> float:
@@ -294,39 +282,10 @@ class FakeCluster:
 
     def heal(self) -> None:
         """Forget the armed faults and the latency."""
-        self._call(self._routes.faults.clear)
+        self._serving.call(self._routes.faults.clear)
 
     def write_kubeconfig(self, path: Path, token: str) -> None:
         write_kubeconfig(path, url=self.url, token=token, namespace=self.namespace)
-
-    # The thread that serves
-
-    async def _start(self) -> None:
-        server = web.Server(
-            self._routes, request_factory=_request, handler_cancellation=True, access_log=None, keepalive_timeout=3600
-        )
-        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0)
-        await self._runner.setup()
-        await self._listen()
-
-    async def _stop(self) -> None:
-        self._abort_connections()
-        await self._runner.cleanup()
-
-    async def _listen(self) -> None:
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_port=True, backlog=4096).start()
-
-    async def _unlisten(self) -> None:
-        for site in tuple(self._runner.sites):
-            await site.stop()
-        self._abort_connections()
-
-    def _abort_connections(self) -> None:
-        server = self._runner.server
-        assert server is not None
-        for connection in server.connections:
-            if connection.transport:
-                connection.transport.abort()
 
     def _cut_watches(self) -> None:
         for request in self._routes.watches.values():
@@ -351,32 +310,3 @@ class FakeCluster:
     def _tell_waiters(self) -> None:
         with self._written:
             self._written.notify_all()
-
-    def _call(self, work: Callable[[], T]) -> T:
-        """Do this in the thread that serves, between two requests."""
-        done: Future[T] = Future()
-
-        def work_there() -> None:
-            try:
-                done.set_result(work())
-            except BaseException as error:  # noqa: BLE001 -- it is raised in the caller's thread
-                done.set_exception(error)
-
-        self._loop.call_soon_threadsafe(work_there)
-        return done.result()
-
-    def _run(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-def _reserved(port: int) -> socket.socket:
-    """A socket that holds the port and never listens, so that nobody else takes it while the cluster is down."""
-    reserved = socket.socket()
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind(("127.0.0.1", port))
-    return reserved
-
-
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_BODY_LIMIT)

@@ -13,6 +13,9 @@ from typing import Protocol
 from tests.cluster.answers import ApiError, expired
 from tests.cluster.protocol import Object
 
+SIZE_LIMIT = 1_572_864
+"""Bytes of JSON of one object, as etcd limits it by default."""
+
 SNAPSHOTS_KEPT = 64
 """Lists that can be continued, by resource."""
 
@@ -44,8 +47,11 @@ class Stored:
         return loaded
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def encode(document: Object) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(document).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,8 @@ class Shelf:
             return _by_name(self.namespaces.get(namespace, {}))
         return [stored for _, inside in sorted(self.namespaces.items()) for stored in _by_name(inside)]
 
-    def __len__(self) -> int:
-        return sum(map(len, self.namespaces.values()))
+    def is_empty(self) -> bool:
+        return not self.namespaces
 
     def since(self, version: int) -> Iterator[Write]:
         """The writes after a version, oldest first. 410 where the history does not reach back to it."""
@@ -142,11 +148,12 @@ class Store:
         self.listeners: set[Callable[[], None]] = set()
         """Called after every write."""
         self._history = history
+        self._forgotten = 0
         self._shelves: dict[tuple[str, str], Shelf] = {}
 
     def shelf(self, key: tuple[str, str]) -> Shelf:
         if key not in self._shelves:
-            self._shelves[key] = Shelf(self._history, self.version)
+            self._shelves[key] = Shelf(self._history, self._forgotten)
         return self._shelves[key]
 
     def shelves(self) -> tuple[tuple[tuple[str, str], Shelf], ...]:
@@ -159,10 +166,13 @@ class Store:
             listener.end()
 
     def put(self, key: tuple[str, str], object: Object) -> Stored:
-        """Store this in the place of what has its name, at the next version."""
+        """Store this in the place of what has its name, at the next version. Refuses what etcd would."""
         shelf = self.shelf(key)
         namespace, name = place(object)
-        stored = self._at_next_version(object)
+        stored = _at_version(self.version + 1, object)
+        if len(stored.encoded) > SIZE_LIMIT:
+            raise ApiError(500, "etcdserver: request is too large", reason="")
+        self.version += 1
         inside = shelf.namespaces.setdefault(namespace, {})
         old = inside.get(name)
         inside[name] = stored
@@ -175,11 +185,13 @@ class Store:
         old = inside.pop(name)
         if not inside:
             del shelf.namespaces[namespace]
-        self._tell(shelf, Write(self.version + 1, old, self._at_next_version(old.object), gone=True))
+        self.version += 1
+        self._tell(shelf, Write(self.version, old, _at_version(self.version, old.object), gone=True))
 
     def forget_history(self) -> None:
         """Let every version that anyone has seen be too old. Counts as a write, so that the last one is, too."""
         self.version += 1
+        self._forgotten = self.version
         for shelf in self._shelves.values():
             shelf.forget_history(self.version)
 
@@ -194,11 +206,6 @@ class Store:
                 retry_after=1,
             )
 
-    def _at_next_version(self, object: Object) -> Stored:
-        self.version += 1
-        metadata = {**object["metadata"], "resourceVersion": str(self.version)}
-        return Stored({**object, "metadata": metadata})
-
     def _tell(self, shelf: Shelf, write: Write) -> None:
         shelf.record(write)
         for listener in tuple(self.listeners):
@@ -209,6 +216,10 @@ def place(object: Object) -> tuple[str, str]:
     """The namespace ("" where it has none) and name of an object."""
     metadata = object["metadata"]
     return metadata.get("namespace", ""), metadata["name"]
+
+
+def _at_version(version: int, object: Object) -> Stored:
+    return Stored({**object, "metadata": {**object["metadata"], "resourceVersion": str(version)}})
 
 
 def _by_name(objects: dict[str, Stored]) -> list[Stored]:

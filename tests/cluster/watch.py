@@ -1,5 +1,7 @@
 """Watches: every write that concerns one, as a line of JSON, until its time is over or it is cut."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
 
@@ -11,6 +13,37 @@ from tests.cluster.selectors import Selector
 from tests.cluster.storage import Shelf, Stored, Write, encode
 
 Render = Callable[[Stored], bytes]
+
+
+class Pace:
+    """When a watch is told a bookmark (never where `interval` is None), and when it ends (never where `seconds` is)."""
+
+    def __init__(self, bookmark: Callable[[], Object], interval: float | None, seconds: float | None) -> None:
+        self.bookmark = bookmark
+        self._interval = interval
+        self._seconds = seconds
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    def begin(self, watch: Watch) -> None:
+        self._later(self._interval, self._tell, watch)
+        self._later(self._seconds, self._finish, watch)
+
+    def stop(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+    def _later(self, seconds: float | None, what: Callable[[Watch], None], watch: Watch) -> None:
+        if seconds:
+            self._timers.add(asyncio.get_running_loop().call_later(seconds, what, watch))
+
+    def _tell(self, watch: Watch) -> None:
+        watch.bookmark(self.bookmark())
+        self._later(self._interval, self._tell, watch)
+
+    def _finish(self, watch: Watch) -> None:
+        if self._interval:
+            watch.bookmark(self.bookmark())
+        watch.end()
 
 
 class Watch:
@@ -64,8 +97,15 @@ class Watch:
     def stop(self) -> None:
         self._shelf.listeners.discard(self)
 
-    async def send(self, response: web.StreamResponse) -> None:
+    async def send(self, response: web.StreamResponse, pace: Pace) -> None:
         """Write lines as they come, many at once where many came. Returns at the end of the watch."""
+        pace.begin(self)
+        try:
+            await self._send(response)
+        finally:
+            pace.stop()
+
+    async def _send(self, response: web.StreamResponse) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -215,6 +215,14 @@ def test_a_bill_that_aws_has_closed_is_never_changed_by_a_later_reading() -> Non
     assert record(final, later, closed=True) == final
 
 
+def test_worksets_are_charged_that_are_in_the_lines_of_the_closed_bill() -> None:
+    """Not those that the settings of today would charge."""
+    final = month(costs_estimated=False, worksets=(ran(charged=True), ran("w2")))
+    later = month(costs_as_of=AFTER, costs_estimated=False, worksets=(ran(), ran("w2", charged=True)))
+
+    assert record(final, later, closed=True).worksets == final.worksets
+
+
 def test_a_bill_that_aws_has_not_closed_is_read_again() -> None:
     later = month(lines=(line("9"),), costs_as_of=AFTER, costs_estimated=False)
 

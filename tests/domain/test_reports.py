@@ -84,10 +84,8 @@ def test_worksets_that_are_counted_add_up_to_the_ledgers_compute_to_the_cent(sto
     counted = [one.cost for one in report.worksets if one.counted]
     charged = [line.amount for line in stored.lines if line.source == "ledger"]
     assert None not in counted
-    if charged and any(one.cost is not None for one in stored.worksets):
-        assert sum(cost for cost in counted if cost is not None) == sum(charged)
-    if not charged:
-        assert counted == []
+    assert sum(cost for cost in counted if cost is not None) == sum(charged)
+    assert [one.counted for one in report.worksets] == [one.charged for one in stored.worksets]
 
 
 @settings(deadline=None)
@@ -128,11 +126,18 @@ def test_worksets_are_in_the_sum_only_where_the_ledger_makes_compute() -> None:
     assert [(str(one.cost), one.counted) for one in tags.worksets] == [("77.00", False)]
 
 
-def test_a_failed_workset_that_is_not_charged_is_in_no_sum() -> None:
-    spared = acme(lines=tuple(replace(one, exact=Decimal("294.125"), amount=Decimal("294.12")) if one.part == "compute"
-                              else one for one in acme().lines))  # fmt: skip
+def test_a_workset_that_is_not_charged_is_in_no_sum() -> None:
+    ran, failed, runs = acme().worksets
+    line = replace(acme().lines[0], exact=Decimal("294.125"), amount=Decimal("294.12"))
+    spared = acme(lines=(line, *acme().lines[1:]), worksets=(ran, replace(failed, charged=False), runs))
     told = [(str(one.cost), one.counted) for one in usage_report(spared).worksets]
     assert told == [("294.12", True), ("18.50", False), ("None", False)]
+
+
+def test_worksets_of_a_line_that_stayed_as_it_was_billed_only_inform() -> None:
+    ran, *others = acme().worksets
+    later = acme(worksets=(replace(ran, cost=Decimal("300")), *others))
+    assert [one.counted for one in usage_report(later).worksets] == [False, False, False]
 
 
 def test_what_only_aws_knows_is_unknown_while_it_has_not_answered() -> None:

@@ -78,7 +78,7 @@ def test_the_second_time_pays_nothing_and_writes_nothing(fleet: Sandbox, capsys:
     assert (code, err) == (0, "Cost Explorer: 0 pages, $0.00\n")
     (month,) = json.loads(out)["months"]
     assert (month["month"], month["stored"], month["asked"]) == ("2026-11", 0, False)
-    assert "dynamodb:BatchWriteItem" not in operations(fleet)
+    assert "dynamodb:TransactWriteItems" not in operations(fleet)
     assert "ce:GetCostAndUsage" not in operations(fleet)
 
 

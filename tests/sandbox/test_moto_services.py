@@ -1,25 +1,11 @@
-"""What moto serves of what reading usage and alerts needs: queues that hear topics, metrics, and tables."""
+"""What moto serves of what reading usage and alerts needs: queues that hear topics, and tables."""
 
 import json
-from datetime import datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 from controller.sandbox import Sandbox
-from tests.sandbox.world import NOW, make_bucket
-
-MIDNIGHT = NOW.replace(hour=0)
-
-
-def sizes(sandbox: Sandbox, *names: str) -> None:
-    data = [
-        {
-            "MetricName": "BucketSizeBytes",
-            "Dimensions": [{"Name": "BucketName", "Value": name}, {"Name": "StorageType", "Value": "StandardStorage"}],
-            "Timestamp": MIDNIGHT,
-            "Value": 5.0,
-        }
-        for name in names
-    ]
-    sandbox.client("cloudwatch").put_metric_data(Namespace="AWS/S3", MetricData=data)
+from tests.sandbox.world import make_bucket, refused
 
 
 def test_what_is_published_to_a_topic_arrives_in_a_queue_that_subscribed(sandbox: Sandbox) -> None:
@@ -54,24 +40,25 @@ def test_a_bucket_that_nobody_measured_has_no_metrics(sandbox: Sandbox) -> None:
     assert sandbox.client("cloudwatch").list_metrics(Namespace="AWS/S3")["Metrics"] == []
 
 
-def test_metrics_of_many_buckets_come_in_pages_of_500(sandbox: Sandbox) -> None:
-    cloudwatch = sandbox.client("cloudwatch")
-    sizes(sandbox, *(f"bucket-{n}" for n in range(501)))
-    first = cloudwatch.list_metrics(Namespace="AWS/S3")
-    second = cloudwatch.list_metrics(Namespace="AWS/S3", NextToken=first["NextToken"])
-    assert [len(page["Metrics"]) for page in (first, second)] == [500, 1]
-    named = cloudwatch.list_metrics(Namespace="AWS/S3", Dimensions=[{"Name": "BucketName", "Value": "bucket-7"}])
-    assert len(named["Metrics"]) == 1
+def test_a_cancelled_transaction_takes_nothing_from_those_beside_it(sandbox: Sandbox) -> None:
+    """moto alone goes back to the table as it was, whatever others have written since."""
+    dynamodb = sandbox.client("dynamodb")
+    dynamodb.create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    dynamodb.put_item(TableName="t", Item={"id": {"S": "taken"}})
 
+    def transact(number: int) -> None:
+        ids = [f"{number}-{n}" for n in range(50)] + (["taken"] if number % 2 else [])
+        puts = [{"TableName": "t", "Item": {"id": {"S": id_}}} for id_ in ids]
+        whole = [{"Put": put | {"ConditionExpression": "attribute_not_exists(id)"}} for put in puts]
+        with refused("TransactionCanceledException") if number % 2 else nullcontext():
+            dynamodb.transact_write_items(TransactItems=whole)
 
-def test_a_figure_keeps_the_time_that_it_was_put_for(sandbox: Sandbox) -> None:
-    sizes(sandbox, "b")
-    dimensions = [{"Name": "BucketName", "Value": "b"}, {"Name": "StorageType", "Value": "StandardStorage"}]
-    metric = {"Namespace": "AWS/S3", "MetricName": "BucketSizeBytes", "Dimensions": dimensions}
-    [result] = sandbox.client("cloudwatch").get_metric_data(
-        MetricDataQueries=[{"Id": "m0", "MetricStat": {"Metric": metric, "Period": 86400, "Stat": "Average"}}],
-        StartTime=MIDNIGHT - timedelta(days=4),
-        EndTime=MIDNIGHT + timedelta(days=1),
-    )["MetricDataResults"]
-    times: list[datetime] = result["Timestamps"]
-    assert ([time.isoformat() for time in times], result["Values"]) == ([MIDNIGHT.isoformat()], [5.0])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(transact, range(16)))
+
+    assert dynamodb.scan(TableName="t", Select="COUNT")["Count"] == 8 * 50 + 1

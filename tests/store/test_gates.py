@@ -124,6 +124,27 @@ def test_a_write_whose_answer_was_lost_is_one_write_with_one_entry(gates: Gates,
     assert len(gates.history("acme", 10)) == 1
 
 
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError"])
+def test_a_transaction_that_met_another_is_made_again(gates: Gates, sandbox: Sandbox, code: str) -> None:
+    sandbox.faults.add(Fault("dynamodb", "TransactWriteItems", "cancelled", reasons=(code,), times=2))
+
+    gates.save(WAS_HELD, None, entry(None, WAS_HELD))
+
+    assert stored(gates).version == 1
+
+
+def test_a_gate_that_dynamodb_refuses_is_told_with_the_reason(gates: Gates, sandbox: Sandbox) -> None:
+    """It is not taken for one that another run wrote."""
+    fault = Fault("dynamodb", "TransactWriteItems", "cancelled", reasons=("ValidationError",), times=None)
+    sandbox.faults.add(fault)
+
+    failures = gates.save_all([(WAS_HELD, None, None), (replace(WAS_HELD, customer_id="beta"), None, None)])
+
+    assert failures.keys() == {"acme", "beta"}
+    assert "ValidationError: Item size to update has exceeded" in str(failures["acme"])
+    assert isinstance(failures["acme"], PermanentFailure)
+
+
 def test_the_trail_is_read_newest_first_and_says_who(gates: Gates) -> None:
     before: Gate | None = None
     for minutes, after in enumerate([WAS_OPEN, WAS_HELD, WAS_OPEN, WAS_HELD]):

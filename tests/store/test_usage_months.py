@@ -89,14 +89,14 @@ def months(aws: Aws, waited: list[float]) -> UsageMonths:
 
 
 def test_a_month_comes_back_as_it_was_saved(months: UsageMonths) -> None:
-    assert months.save([ACME, ACCOUNT]) == {}
+    assert months.save([ACME, ACCOUNT], 1) == {}
 
     assert months.load(JANUARY) == StoredMonth({"cust_abc123": ACME}, {"default": ACCOUNT})
     assert months.load(FEBRUARY) == StoredMonth()
 
 
 def test_decimals_keep_their_zeros(months: UsageMonths) -> None:
-    months.save([ACME])
+    months.save([ACME], 1)
 
     (found,) = months.load(JANUARY).customers.values()
     assert isinstance(found, CustomerMonth)
@@ -105,21 +105,21 @@ def test_decimals_keep_their_zeros(months: UsageMonths) -> None:
 
 def test_what_is_unknown_stays_unknown(months: UsageMonths) -> None:
     bare = CustomerMonth("cust_new", "2024-01")
-    months.save([bare])
+    months.save([bare], 1)
 
     assert months.load(JANUARY).customers == {"cust_new": bare}
 
 
 def test_an_item_is_written_over(months: UsageMonths) -> None:
-    months.save([ACME])
-    months.save([replace(ACME, lines=())])
+    months.save([ACME], 1)
+    months.save([replace(ACME, lines=())], 1)
 
     assert months.load(JANUARY).customers == {"cust_abc123": replace(ACME, lines=())}
 
 
 def test_customers_are_read_by_id_and_months_by_customer(months: UsageMonths) -> None:
     february = replace(ACME, month="2024-02")
-    months.save([ACME, february, ACCOUNT])
+    months.save([ACME, february, ACCOUNT], 1)
 
     assert months.get(["cust_abc123", "cust_none"], JANUARY) == {"cust_abc123": ACME}
     assert months.history("cust_abc123", JANUARY.next.back(6)) == {JANUARY: ACME, FEBRUARY: february}
@@ -127,22 +127,22 @@ def test_customers_are_read_by_id_and_months_by_customer(months: UsageMonths) ->
     assert months.get([], JANUARY) == {}
 
 
-def test_hundreds_take_a_call_for_25_writes_or_100_reads(months: UsageMonths, aws: Aws, sandbox: Sandbox) -> None:
+def test_hundreds_take_a_call_for_100_writes_or_100_reads(months: UsageMonths, aws: Aws, sandbox: Sandbox) -> None:
     many = [replace(ACME, customer_id=f"cust_{number:03}") for number in range(210)]
     aws.calls.clear()
 
-    months.save(many)
+    months.save(many, 1)
     assert len(months.load(JANUARY).customers) == 210
     assert len(months.get([one.customer_id for one in many], JANUARY)) == 210
 
-    assert aws.calls == {"dynamodb:BatchWriteItem": 9, "dynamodb:Query": 1, "dynamodb:BatchGetItem": 3}
+    assert aws.calls == {"dynamodb:TransactWriteItems": 3, "dynamodb:Query": 1, "dynamodb:BatchGetItem": 3}
 
 
 def test_large_months_are_read_in_pages(months: UsageMonths) -> None:
     names = tuple(f"{number:07}-{hash(number * 7919)}" for number in range(2_500))
     wordy = replace(ACME, worksets=tuple(replace(WORKSET, workset_id=name, per_sample={}) for name in names))
     many = [replace(wordy, customer_id=f"cust_{number:03}", problems=names[number::50]) for number in range(60)]
-    months.save(many)
+    months.save(many, 1)
 
     assert months.load(JANUARY).customers == {one.customer_id: one for one in many}
 
@@ -152,9 +152,10 @@ def noise(size: int) -> str:
 
 
 def test_a_month_too_large_for_an_item_is_told_and_the_others_are_written(months: UsageMonths) -> None:
-    months.save([ACME])
+    months.save([ACME], 1)
 
-    failures = months.save([replace(ACME, problems=(noise(700_000),)), replace(ACME, customer_id="cust_good"), ACCOUNT])
+    huge = replace(ACME, problems=(noise(700_000),))
+    failures = months.save([huge, replace(ACME, customer_id="cust_good"), ACCOUNT], 1)
 
     assert list(failures) == ["cust_abc123"]
     assert "cust_abc123 in 2024-01 takes" in str(failures["cust_abc123"])
@@ -188,7 +189,7 @@ def test_an_item_that_is_not_ours_stands_as_a_failure_beside_the_others(
     months: UsageMonths, sandbox: Sandbox, changes: dict[str, Any]
 ) -> None:
     put(sandbox, **changes)
-    months.save([ACME, ACCOUNT])
+    months.save([ACME, ACCOUNT], 1)
 
     found = months.load(JANUARY)
 
@@ -220,7 +221,7 @@ def test_a_number_too_large_to_reckon_with_is_not_ours(
 
 def test_an_item_of_a_newer_version_is_refused_and_no_other(months: UsageMonths, sandbox: Sandbox) -> None:
     put(sandbox, format={"N": "2"})
-    months.save([ACME])
+    months.save([ACME], 1)
 
     found = months.get(["cust_bad", "cust_abc123"], JANUARY)
 
@@ -231,8 +232,8 @@ def test_an_item_of_a_newer_version_is_refused_and_no_other(months: UsageMonths,
 def test_each_controller_sees_its_own(aws: Aws, months: UsageMonths) -> None:
     green = UsageMonths(aws, TABLE, "green")
     other = replace(ACME, customer_id="cust_green")
-    green.save([other, ACCOUNT])
-    months.save([ACME])
+    green.save([other, ACCOUNT], 1)
+    months.save([ACME], 1)
 
     assert months.load(JANUARY) == StoredMonth({"cust_abc123": ACME}, {})
     assert green.load(JANUARY) == StoredMonth({"cust_green": other}, {"default": ACCOUNT})
@@ -245,46 +246,137 @@ def test_what_dynamodb_leaves_undone_is_asked_for_again(
     """moto never leaves anything undone, so the answer is bent on its way."""
     months = UsageMonths(aws, TABLE, sleep=waited.append)
     many = [replace(ACME, customer_id=f"cust_{number}") for number in range(5)]
+    months.save(many, 1)
     call = aws.call
 
     def sparing(service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Does the first of what is asked, and hands back the rest."""
-        asked = parameters.get("RequestItems", {}).get(TABLE)
-        if operation == "batch_write_item":
-            call(service, operation, RequestItems={TABLE: asked[:1]})
-            return {"UnprocessedItems": {TABLE: asked[1:]} if asked[1:] else {}}
-        if operation == "batch_get_item":
-            keys = asked["Keys"]
-            answer = call(service, operation, RequestItems={TABLE: {**asked, "Keys": keys[:1]}})
-            return {**answer, "UnprocessedKeys": {TABLE: {**asked, "Keys": keys[1:]}} if keys[1:] else {}}
-        return call(service, operation, **parameters)
+        asked = parameters["RequestItems"][TABLE]
+        keys = asked["Keys"]
+        answer = call(service, operation, RequestItems={TABLE: {**asked, "Keys": keys[:1]}})
+        return {**answer, "UnprocessedKeys": {TABLE: {**asked, "Keys": keys[1:]}} if keys[1:] else {}}
 
     monkeypatch.setattr(aws, "call", sparing)
 
-    assert months.save(many) == {}
     assert len(months.get([one.customer_id for one in many], JANUARY)) == 5
-    assert len(waited) == 8
+    assert len(waited) == 4
 
 
-def test_what_dynamodb_never_does_is_a_failure_of_those_customers(
-    aws: Aws, waited: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_dynamodb_never_reads_is_raised(aws: Aws, waited: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     months = UsageMonths(aws, TABLE, sleep=waited.append)
-    monkeypatch.setattr(aws, "call", lambda *_, **asked: {"UnprocessedItems": asked["RequestItems"]})
+    monkeypatch.setattr(aws, "call", lambda *_, **asked: {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]})
 
-    failures = months.save([ACME, ACCOUNT])
+    with pytest.raises(TransientFailure, match="did not read all items"):
+        months.get(["cust_abc123"], JANUARY)
 
-    assert failures.keys() == {"cust_abc123", "account/default/default"}
-    assert all(isinstance(failure, TransientFailure) for failure in failures.values())
+
+# What is refused
+
+
+def numbered(count: int) -> list[CustomerMonth]:
+    return [replace(ACME, customer_id=f"cust_{number:03}") for number in range(count)]
 
 
 def test_a_call_that_fails_fails_its_customers_and_no_others(months: UsageMonths, sandbox: Sandbox) -> None:
-    sandbox.faults.add(Fault("dynamodb", "BatchWriteItem", "throttle", times=1))
+    sandbox.faults.add(Fault("dynamodb", "TransactWriteItems", "throttle", times=1))
 
-    failures = months.save([replace(ACME, customer_id=f"cust_{number:03}") for number in range(50)])
+    failures = months.save(numbered(150), 1)
 
-    assert len(failures) == 25
-    assert months.load(JANUARY).customers.keys() == {f"cust_{number:03}" for number in range(50)} - failures.keys()
+    assert len(failures) in (50, 100)
+    assert all("daylily-billing/usage/2024-01: throttled by AWS" in str(failure) for failure in failures.values())
+    assert months.load(JANUARY).customers.keys() == {f"cust_{number:03}" for number in range(150)} - failures.keys()
+
+
+def test_what_a_later_lease_has_stored_is_not_written_over_and_the_others_are(months: UsageMonths) -> None:
+    later = replace(ACME, customer_id="cust_007", name="later")
+    months.save([later], 8)
+
+    failures = months.save(numbered(100), 7)
+
+    assert list(failures) == ["cust_007"]
+    assert isinstance(failures["cust_007"], TransientFailure)
+    assert "a collect that began later has stored 2024-01 meanwhile" in str(failures["cust_007"])
+    stored = months.load(JANUARY).customers
+    assert len(stored) == 100
+    assert stored["cust_007"] == later
+
+
+def test_the_same_and_a_later_lease_write_over(months: UsageMonths) -> None:
+    months.save([ACME], 7)
+
+    assert months.save([replace(ACME, name="again")], 7) == {}
+    assert months.save([replace(ACME, name="later")], 8) == {}
+
+
+def test_an_item_from_before_there_was_a_fence_is_written_over(months: UsageMonths, sandbox: Sandbox) -> None:
+    put(sandbox, owner="cust_abc123")
+
+    assert months.save([ACME], 1) == {}
+
+
+def test_a_customer_that_was_taken_over_is_not_held_to_the_leases_of_the_other_controller(
+    months: UsageMonths, aws: Aws
+) -> None:
+    UsageMonths(aws, TABLE, "green").save([ACME], 900)
+
+    assert months.save([ACME], 1) == {}
+
+
+def test_an_item_that_dynamodb_refuses_is_told_and_the_others_are_written(
+    months: UsageMonths, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(
+        Fault("dynamodb", "TransactWriteItems", "cancelled", reasons=("None", "ValidationError", "TransactionConflict"))
+    )
+
+    failures = months.save(numbered(100), 1)
+
+    assert list(failures) == ["cust_001"]
+    assert "DynamoDB refused 2024-01: ValidationError: Item size to update has exceeded" in str(failures["cust_001"])
+    assert len(months.load(JANUARY).customers) == 99
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_met_another_or_came_too_fast_is_made_again(
+    months: UsageMonths, sandbox: Sandbox, code: str
+) -> None:
+    sandbox.faults.add(Fault("dynamodb", "TransactWriteItems", "cancelled", reasons=(code,), times=2))
+    patient = UsageMonths(Aws(retry=Retry(attempts=3, base=0), sleep=lambda _: None), TABLE)
+
+    assert patient.save(numbered(100), 1) == {}
+
+    assert len(months.load(JANUARY).customers) == 100
+
+
+def test_a_conflict_that_does_not_end_is_told_and_passes(months: UsageMonths, sandbox: Sandbox) -> None:
+    sandbox.faults.add(
+        Fault("dynamodb", "TransactWriteItems", "cancelled", reasons=("TransactionConflict",), times=None)
+    )
+
+    failures = months.save([ACME, ACCOUNT], 1)
+
+    assert failures.keys() == {"cust_abc123", "account/default/default"}
+    assert all(isinstance(failure, TransientFailure) for failure in failures.values())
+    told = "on daylily-billing/usage/2024-01: a transaction was cancelled by 1 of its 2 writes: TransactionConflict"
+    assert told in str(failures["cust_abc123"])
+
+
+def test_a_write_whose_answer_was_lost_is_made_again(months: UsageMonths, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("dynamodb", "TransactWriteItems", "cut_after"))
+    patient = UsageMonths(Aws(retry=Retry(attempts=3, base=0), sleep=lambda _: None), TABLE)
+
+    assert patient.save([ACME], 1) == {}
+    assert months.load(JANUARY).customers == {"cust_abc123": ACME}
+
+
+def test_heavy_items_are_shared_out_over_transactions(months: UsageMonths, aws: Aws) -> None:
+    """DynamoDB takes 4 MB in one."""
+    heavy = [replace(one, problems=(noise(400_000),)) for one in numbered(25)]
+    aws.calls.clear()
+
+    assert months.save(heavy, 1) == {}
+
+    assert aws.calls == {"dynamodb:TransactWriteItems": 2}
 
 
 def test_reading_that_fails_is_raised(months: UsageMonths, sandbox: Sandbox) -> None:
@@ -300,13 +392,13 @@ def test_a_missing_table_names_the_command_that_makes_it(local_environment: Sand
 
 
 def test_months_are_no_statuses(months: UsageMonths, aws: Aws) -> None:
-    months.save([ACME, ACCOUNT])
+    months.save([ACME, ACCOUNT], 1)
 
     assert Statuses(aws, TABLE).load() == {}
 
 
 def test_a_person_finds_the_cost_in_the_console(months: UsageMonths, sandbox: Sandbox) -> None:
-    months.save([ACME, CustomerMonth("cust_new", "2024-01")])
+    months.save([ACME, CustomerMonth("cust_new", "2024-01")], 1)
 
     items = sandbox.client("dynamodb").scan(TableName=TABLE)["Items"]
     assert {item["owner"]["S"]: item["cost"]["S"] for item in items} == {

@@ -1,0 +1,381 @@
+"""The statement of a customer's month: what it is charged, made once, numbered, and never changed. Pure.
+
+    draft --issue--> issued --> paid
+                           `--> void       a void number is never used again
+    issued --correct--> a credit note, or a further charge, with a number of its own
+
+Amounts are in the coins of the statement's currency. Lines stand at list price; the discount, then taxes, come off and
+on the sum; every column adds up to its total. What was issued carries a hash of everything that it says.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, TypeAdapter
+
+from controller.domain.figure import PARTS
+from controller.domain.money import ZERO, cents, coin, in_cents
+from controller.domain.month import Month
+from controller.domain.settings import StatementSettings
+from controller.domain.usage import Certainty, CustomerMonth, Part, Source
+
+FORMAT = 1
+HUNDRED = Decimal(100)
+
+State = Literal["draft", "issued", "paid", "void"]
+Kind = Literal["statement", "correction"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One service. `listed` is AWS's or the ledger's cost, `discount` what comes off it, `charged` what is left.
+
+    `exact` is AWS's figure before rounding and conversion, in the currency of the figures.
+    """
+
+    service: str
+    part: Part
+    listed: Decimal
+    discount: Decimal
+    charged: Decimal
+    exact: Decimal
+    sources: tuple[Source, ...]
+    certainty: Certainty
+    quantity: Decimal | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """A tax on what is charged."""
+
+    name: str
+    percent: Decimal
+    base: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """The figures behind a statement: where anybody can look them up again.
+
+    `rate`: how many units of the statement's currency one unit of `currency` is worth, as of `rate_date`.
+    """
+
+    currency: str
+    total: Decimal
+    costs_as_of: AwareDatetime | None
+    worksets_as_of: AwareDatetime | None
+    closed: bool
+    payer: str
+    digest: str
+    rate: Decimal = Decimal(1)
+    rate_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who sends the statement, or who gets it."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+    email: str | None = None
+    tax_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """All that a statement says. `number`, `issued_on` and `due_on` are None in a draft.
+
+    `is_invoice`: the legal fields of the sender are configured; else it is "not a tax invoice". `corrects`: the number
+    of the statement that this one corrects; its lines are then differences.
+    """
+
+    customer_id: str
+    month: str
+    kind: Kind
+    sender: Party
+    receiver: Party
+    cost_center: str | None
+    account_id: str | None
+    currency: str
+    lines: tuple[StatementLine, ...]
+    discount_percent: Decimal
+    taxes: tuple[Tax, ...]
+    payment_terms: str
+    due_days: int
+    made_from: MadeFrom
+    is_invoice: bool = False
+    notes: tuple[str, ...] = ()
+    corrects: str | None = None
+    number: str | None = None
+    issued_on: date | None = None
+    due_on: date | None = None
+
+    @property
+    def listed(self) -> Decimal:
+        return sum((line.listed for line in self.lines), ZERO)
+
+    @property
+    def discount(self) -> Decimal:
+        return sum((line.discount for line in self.lines), ZERO)
+
+    @property
+    def subtotal(self) -> Decimal:
+        """After the discount, before taxes."""
+        return sum((line.charged for line in self.lines), ZERO)
+
+    @property
+    def total(self) -> Decimal:
+        return self.subtotal + sum((tax.amount for tax in self.taxes), ZERO)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that it says, in hex."""
+        plain = _STATEMENT.dump_python(self, mode="json")
+        return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.number or f"draft {self.customer_id} {self.month}"
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A statement that was issued, as it is kept: what it says, which never changes, and what became of it."""
+
+    statement: Statement
+    state: State
+    hash: str
+    issued_by: str
+    issued_at: AwareDatetime
+    changed_at: AwareDatetime | None = None
+    changed_by: str = ""
+    reason: str = ""
+    format: int = FORMAT
+    version: int = field(default=0, compare=False)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether it still says what was issued."""
+        return self.hash == self.statement.hash
+
+
+_STATEMENT = TypeAdapter(Statement)
+
+
+def draft(month: CustomerMonth, settings: StatementSettings) -> Statement:
+    """The statement of a month as it would be issued now. A month whose cost is unknown has no lines."""
+    currency, made_from = _currency(month, settings)
+    percent = month.terms.discount_percent or ZERO
+    lines = _lines(month, percent, made_from, coin(currency))
+    days = due_days(month.terms.payment_terms, settings.due_days)
+    return Statement(
+        customer_id=month.customer_id,
+        month=month.month,
+        kind="statement",
+        sender=_sender(settings),
+        receiver=Party(month.display_name or month.name or month.customer_id, email=month.terms.email),
+        cost_center=month.cost_center,
+        account_id=month.terms.account_id,
+        currency=currency,
+        lines=lines,
+        discount_percent=percent,
+        taxes=_taxes(month.customer_id, lines, settings, coin(currency)),
+        payment_terms=month.terms.payment_terms or f"net-{days}",
+        due_days=days,
+        made_from=made_from,
+        is_invoice=settings.is_legal,
+        notes=tuple(_notes(month, currency, settings)),
+    )
+
+
+def correction(issued: Statement, earlier: Iterable[Statement], now: Statement) -> Statement:
+    """What is to be charged, or given back, on top of a statement and its corrections, for all to say what `now` does.
+
+    Lines, discounts and taxes are differences, by service and by tax; those without any are left out.
+    """
+    said = [issued, *earlier]
+    lines = _differences(said, now)
+    taxes = _tax_differences(said, now)
+    notes = (f"Corrects {issued.number}: AWS's figures changed after it was issued.", *now.notes)
+    return replace(now, kind="correction", corrects=issued.number, lines=lines, taxes=taxes, notes=notes)
+
+
+def issue(statement: Statement, number: str, on: date) -> Statement:
+    """The statement under its number."""
+    return replace(statement, number=number, issued_on=on, due_on=on + timedelta(days=statement.due_days))
+
+
+def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime) -> str:
+    """Why no statement may be issued of this month; empty where it may."""
+    at = Month.parse(month.month)
+    if now < at.end:
+        return f"{at} is not over"
+    if not month.is_known or month.costs_as_of is None:
+        return f"the cost of {at} is not known: reconcile collect --month {at} reads it"
+    if month.problems:
+        return f"not all of {at} could be read: {month.problems[0]}"
+    if month.costs_as_of < at.end:
+        return f"the figures are of {month.costs_as_of:%Y-%m-%d %H:%M} UTC, before {at} was over: collect it again"
+    if month.costs_estimated and now < at.end + timedelta(days=settings.close_days):
+        day = at.end + timedelta(days=settings.close_days)
+        return f"AWS has not closed {at} yet; from {day:%Y-%m-%d} on it may be issued even so"
+    return ""
+
+
+def number_of(prefix: str, year: int, count: int) -> str:
+    """`INV-2026-000042`: the count begins anew each year."""
+    return f"{prefix}{year}-{count:06}"
+
+
+def due_days(terms: str | None, default: int) -> int:
+    """Days until payment is due by terms like net-30, `Net 30` or `30 days`; those of the settings for any other."""
+    words = (terms or "").lower().replace("-", " ").split()
+    numbers = [word for word in words if word.isdigit()]
+    is_known = len(numbers) == 1 and set(words) - set(numbers) <= {"net", "days", "day"}
+    if is_known and int(numbers[0]) <= 365:
+        return int(numbers[0])
+    return 0 if words in (["due", "on", "receipt"], ["immediate"]) else default
+
+
+# Money
+
+
+def _currency(month: CustomerMonth, settings: StatementSettings) -> tuple[str, MadeFrom]:
+    """That of the manifest, where the settings have a rate for it; else that of AWS's figures."""
+    wanted = month.terms.currency
+    rate = next((one for one in settings.rates if one.currency == wanted and one.of == month.currency), None)
+    made_from = MadeFrom(
+        currency=month.currency,
+        total=month.total or ZERO,
+        costs_as_of=month.costs_as_of,
+        worksets_as_of=month.worksets_as_of,
+        closed=not month.costs_estimated,
+        payer=month.paid_by,
+        digest=_digest(month),
+    )
+    if wanted == month.currency or rate is None:
+        return month.currency, made_from
+    return wanted, replace(made_from, rate=rate.rate, rate_date=rate.date)
+
+
+def _lines(month: CustomerMonth, percent: Decimal, made_from: MadeFrom, unit: Decimal) -> tuple[StatementLine, ...]:
+    """One line for each service, listed and charged each rounded once and adding up to its own sum."""
+    groups = _by_service(month)
+    exact = {key: sum((line.amount for line in lines), ZERO) * made_from.rate for key, lines in groups.items()}
+    listed = in_cents(exact, unit=unit)
+    net = {key: amount * (HUNDRED - percent) / HUNDRED for key, amount in listed.items()}
+    charged = in_cents(net, unit=unit)
+    return tuple(
+        _line(key[1], lines, listed[key], charged[key]) for key, lines in groups.items() if listed[key] or charged[key]
+    )
+
+
+def _by_service(month: CustomerMonth) -> dict[tuple[int, str], list[Any]]:
+    groups: dict[tuple[int, str], list[Any]] = {}
+    for line in month.lines if month.is_known else ():
+        groups.setdefault((PARTS.index(line.part), line.service), []).append(line)
+    return {key: groups[key] for key in sorted(groups)}
+
+
+def _line(service: str, lines: Sequence[Any], listed: Decimal, charged: Decimal) -> StatementLine:
+    units = {line.unit for line in lines if line.quantity is not None}
+    counted = len(units) == 1 and all(line.quantity is not None for line in lines)
+    certain = all(line.certainty == "actual" for line in lines)
+    return StatementLine(
+        service=service,
+        part=lines[0].part,
+        listed=listed,
+        discount=listed - charged,
+        charged=charged,
+        exact=sum((line.exact for line in lines), ZERO),
+        sources=tuple(sorted({line.source for line in lines})),
+        certainty="actual" if certain else "estimated",
+        quantity=sum((line.quantity for line in lines), ZERO) if counted else None,
+        unit=units.pop() if counted else "",
+    )
+
+
+def _taxes(
+    customer_id: str, lines: Sequence[StatementLine], settings: StatementSettings, unit: Decimal
+) -> tuple[Tax, ...]:
+    base = sum((line.charged for line in lines), ZERO)
+    rules = [rule for rule in settings.taxes if not rule.customers or customer_id in rule.customers]
+    return tuple(Tax(rule.name, rule.percent, base, cents(base * rule.percent / HUNDRED, unit)) for rule in rules)
+
+
+def _differences(said: Sequence[Statement], now: Statement) -> tuple[StatementLine, ...]:
+    before: dict[tuple[Part, str], list[StatementLine]] = {}
+    for line in (line for one in said for line in one.lines):
+        before.setdefault((line.part, line.service), []).append(line)
+    current = {(line.part, line.service): line for line in now.lines}
+    keys = sorted(before.keys() | current.keys(), key=lambda key: (PARTS.index(key[0]), key[1]))
+    found = (_difference(before.get(key, []), current.get(key)) for key in keys)
+    return tuple(line for line in found if line.listed or line.charged)
+
+
+def _difference(before: Sequence[StatementLine], now: StatementLine | None) -> StatementLine:
+    base = now or replace(before[0], listed=ZERO, discount=ZERO, charged=ZERO, exact=ZERO)
+
+    def less(name: str) -> Decimal:
+        found: Decimal = getattr(base, name) - sum((getattr(line, name) for line in before), ZERO)
+        return found
+
+    return replace(
+        base,
+        listed=less("listed"),
+        discount=less("discount"),
+        charged=less("charged"),
+        exact=less("exact"),
+        quantity=None,
+        unit="",
+    )
+
+
+def _tax_differences(said: Sequence[Statement], now: Statement) -> tuple[Tax, ...]:
+    before: dict[tuple[str, Decimal], tuple[Decimal, Decimal]] = {}
+    for tax in (tax for one in said for tax in one.taxes):
+        base, amount = before.get((tax.name, tax.percent), (ZERO, ZERO))
+        before[tax.name, tax.percent] = (base + tax.base, amount + tax.amount)
+    current: Mapping[tuple[str, Decimal], Tax] = {(tax.name, tax.percent): tax for tax in now.taxes}
+    found = []
+    for key in sorted(before.keys() | current.keys()):
+        base, amount = before.get(key, (ZERO, ZERO))
+        tax = current.get(key) or Tax(*key, ZERO, ZERO)
+        found.append(Tax(*key, tax.base - base, tax.amount - amount))
+    return tuple(tax for tax in found if tax.base or tax.amount)
+
+
+# Words
+
+
+def _sender(settings: StatementSettings) -> Party:
+    legal = settings.sender
+    return Party(legal.name, legal.address, legal.email, legal.tax_id)
+
+
+def _notes(month: CustomerMonth, currency: str, settings: StatementSettings) -> Iterable[str]:
+    if month.terms.currency != currency:
+        yield f"Agreed in {month.terms.currency}; charged in {currency}, since no exchange rate is set."
+    if month.excluded:
+        kinds = ", ".join(sorted({row.record_type for row in month.excluded}))
+        yield f"Not part of it, as set: what AWS books as {kinds}."
+    if month.flagged:
+        yield f"Open question: {month.flagged:.2f} {month.currency} of failed worksets are not charged."
+    if any(line.source == "split" for line in month.lines):
+        yield "Shared cost is in it by a written rule."
+    if settings.note:
+        yield settings.note
+
+
+def _digest(month: CustomerMonth) -> str:
+    """Changes when, and only when, a figure does that a statement is made of."""
+    told = [[line.service, line.part, str(line.exact), str(line.amount), line.source] for line in month.lines]
+    return hashlib.sha256(json.dumps([month.customer_id, month.month, told]).encode()).hexdigest()[:16]

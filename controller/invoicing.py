@@ -1,0 +1,113 @@
+"""The flow of statements: a draft of any month, issued once it may be, corrected, paid or void."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from controller.domain.settings import StatementSettings
+from controller.domain.statement import Filed, State, Statement, correction, draft, issue, why_not_yet
+from controller.domain.usage import CustomerMonth
+from controller.errors import Failure, InvalidInput, Refused
+
+
+class Store(Protocol):
+    """Where statements are kept."""
+
+    def of_customer(self, customer_id: str) -> tuple[Filed | Failure, ...]: ...
+
+    def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed: ...
+
+    def change(self, filed: Filed, state: State, by: str, at: datetime, reason: str) -> Filed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a customer's month stands: what would be issued now, what was, and what of that AWS has changed since.
+
+    `filed`: the statement that counts, with its corrections; None: none was issued, or it is void. `difference` is the
+    correction that it would take, None where there is none to make.
+    """
+
+    draft: Statement
+    filed: Filed | None = None
+    corrections: tuple[Filed, ...] = ()
+    difference: Statement | None = None
+
+    @property
+    def shown(self) -> Statement:
+        """What was issued, else the draft."""
+        return self.filed.statement if self.filed else self.draft
+
+    @property
+    def state(self) -> State:
+        return self.filed.state if self.filed else "draft"
+
+
+class Invoicing:
+    """Statements under some settings. `who` is told in what is kept of them."""
+
+    def __init__(self, store: Store, settings: StatementSettings, clock: Callable[[], datetime], who: str) -> None:
+        self._store, self._settings, self._clock, self._who = store, settings, clock, who
+
+    def standing(self, month: CustomerMonth) -> Standing:
+        """Raises Failure where a statement of the customer cannot be read: what was issued is not known then."""
+        now = draft(month, self._settings)
+        of_month = [one for one in self._filed(month.customer_id) if one.statement.month == month.month]
+        counts = [one for one in of_month if one.state != "void"]
+        filed = next((one for one in counts if one.statement.kind == "statement"), None)
+        if filed is None:
+            return Standing(now)
+        corrections = tuple(one for one in counts if one.statement.corrects == filed.statement.number)
+        changed = correction(filed.statement, [one.statement for one in corrections], now)
+        return Standing(now, filed, corrections, changed if changed.lines or changed.taxes else None)
+
+    def issue(self, month: CustomerMonth) -> Filed:
+        """Issues the statement of a month. Raises Refused where it may not be issued yet, Failure where it was."""
+        if words := why_not_yet(month, self._settings, self._clock()):
+            raise Refused(f"nothing was issued for {month.customer_id}: {words}")
+        return self._issue(draft(month, self._settings))
+
+    def correct(self, month: CustomerMonth) -> Filed:
+        """Issues what the statement of a month is off by now. Raises Refused where there is nothing to correct."""
+        standing = self.standing(month)
+        if standing.filed is None:
+            raise Refused(
+                f"nothing was issued for {month.customer_id} in {month.month}, so there is nothing to correct"
+            )
+        if standing.difference is None:
+            raise Refused(f"{standing.filed.statement.number} says what AWS says: there is nothing to correct")
+        if words := why_not_yet(month, self._settings, self._clock()):
+            raise Refused(f"nothing was issued for {month.customer_id}: {words}")
+        return self._issue(standing.difference)
+
+    def mark(self, customer_id: str, number: str, state: State, reason: str = "") -> Filed:
+        """An issued statement becomes paid or void; the same again changes nothing."""
+        filed = self._filed(customer_id)
+        found = next((one for one in filed if one.statement.number == number), None)
+        if found is None:
+            raise InvalidInput(f"{customer_id} has no statement {number}")
+        if found.state == state:
+            return found
+        if found.state != "issued":
+            raise Refused(f"{number} is {found.state}, and only an issued statement becomes {state}")
+        standing = [one for one in filed if one.statement.corrects == number and one.state != "void"]
+        if state == "void" and standing:
+            raise Refused(f"{number} is corrected by {standing[0].statement.number}: that one has to be void first")
+        return self._store.change(found, state, self._who, self._clock(), reason)
+
+    def _issue(self, statement: Statement) -> Filed:
+        now = self._clock()
+
+        def make(number: str) -> Filed:
+            whole = issue(statement, number, now.date())
+            return Filed(whole, "issued", whole.hash, self._who, now)
+
+        return self._store.issue(self._settings.number_prefix, now.year, make)
+
+    def _filed(self, customer_id: str) -> list[Filed]:
+        found = self._store.of_customer(customer_id)
+        for one in found:
+            if isinstance(one, Failure):
+                raise one
+        return [one for one in found if isinstance(one, Filed)]

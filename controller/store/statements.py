@@ -1,0 +1,242 @@
+"""Issued statements in the billing table: numbered without gaps or reuse, and never changed.
+
+A statement is one item, `record` being `statement/CUSTOMER` and `owner` its number: all of a customer are one Query.
+Beside it stands an entry in the list of the month, `statements/MONTH`, so that all of a month are one Query, too, and
+the count of the numbers given so far. All three are written in one transaction: a number is given with the statement
+that has it, or not at all, however many issue at the same time.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from controller.aws.attributes import decode, encode
+from controller.aws.clients import Aws
+from controller.domain.month import Month
+from controller.domain.statement import FORMAT, Filed, Kind, State, number_of
+from controller.errors import Failure, PermanentFailure, TransientFailure
+
+PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"})
+"""A transaction needs the permissions of the writes in it, and none of its own."""
+
+RECORD = "statement/"
+MONTH = "statements/"
+NUMBERS = "statement-numbers"
+TRIES = 40
+"""How often a number is tried for, while others are taking numbers."""
+
+_FILED = TypeAdapter(Filed)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A statement in the list of its month."""
+
+    customer_id: str
+    month: str
+    number: str
+    kind: Kind
+    state: State
+    total: Decimal
+    currency: str
+
+
+class Statements:
+    """Statements in DynamoDB. Reads are consistent."""
+
+    def __init__(self, aws: Aws, table: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._aws, self._table, self._sleep = aws, table, sleep
+
+    def of_customer(self, customer_id: str) -> tuple[Filed | Failure, ...]:
+        """All statements of a customer, in the order of their numbers; a Failure for an item that is not ours."""
+        return tuple(self._filed(item) for item in self._query(f"{RECORD}{customer_id}"))
+
+    def of_month(self, month: Month) -> tuple[Entry, ...]:
+        """What was issued for a month, by customer."""
+        return tuple(_entry(month, decode(item)) for item in self._query(f"{MONTH}{month}"))
+
+    def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed:
+        """Files the statement that `make` makes for the next number of the year.
+
+        Raises PermanentFailure where this customer and month have a statement already that is not void, and
+        TransientFailure where others take numbers too quickly.
+        """
+        for attempt in range(TRIES):
+            count = self._count(f"{prefix}{year}")
+            filed = make(number_of(prefix, year, count + 1))
+            self._check_free(filed)
+            try:
+                self._file(filed, f"{prefix}{year}", count)
+            except PermanentFailure as failure:
+                if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
+                    raise
+            except TransientFailure as failure:
+                if failure.code != "TransactionConflictException":
+                    raise
+            else:
+                return filed
+            self._sleep(random.uniform(0, min(0.05 * 2**attempt, 1)))  # noqa: S311 - spreads out who collides
+        raise TransientFailure("others take statement numbers too quickly", advice="Try again.")
+
+    def change(self, filed: Filed, state: State, by: str, at: datetime, reason: str) -> Filed:
+        """An issued statement becomes paid or void. Raises TransientFailure where another run changed it meanwhile."""
+        changed = replace(filed, state=state, changed_by=by, changed_at=at, reason=reason, version=filed.version + 1)
+        version = {":version": {"N": str(filed.version)}}
+        put = self._put(_item(changed), "#version = :version", {"#version": "version"}, version)
+        entry = {"TableName": self._table, "Item": _entry_item(changed)}
+        try:
+            self._transact([{"Put": put}, {"Put": entry}], filed.statement.name)
+        except PermanentFailure as failure:
+            if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
+                raise
+            raise TransientFailure(
+                f"{filed.statement.name} was changed by another run in the meantime",
+                advice="Look at it, and try again.",
+            ) from failure
+        return changed
+
+    def _file(self, filed: Filed, series: str, count: int) -> None:
+        counted = self._put(
+            encode({"record": NUMBERS, "owner": series, "count": count + 1}),
+            "#count = :seen" if count else "attribute_not_exists(#count)",
+            {"#count": "count"},
+            encode({":seen": count}) if count else {},
+        )
+        once = self._put(_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
+        free = self._put(
+            _entry_item(filed),
+            "attribute_not_exists(#owner) OR #state = :void",
+            {"#owner": "owner", "#state": "state"},
+            {":void": {"S": "void"}},
+        )
+        self._transact([{"Put": counted}, {"Put": once}, {"Put": free}], filed.statement.name)
+
+    def _check_free(self, filed: Filed) -> None:
+        there = self._get(_entry_key(filed))
+        if there and there.get("state") != "void":
+            raise PermanentFailure(
+                f"{filed.statement.customer_id} has the statement {there.get('number')} for {filed.statement.month}",
+                code="AlreadyIssued",
+                advice="An issued statement never changes: correct it with --correct, or void it first.",
+            )
+
+    def _count(self, series: str) -> int:
+        return int(self._get(encode({"record": NUMBERS, "owner": series})).get("count", 0))
+
+    def _get(self, key: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._aws.call(
+            "dynamodb", "get_item", about=self._table, TableName=self._table, Key=key, ConsistentRead=True
+        )
+        return decode(answer.get("Item", {}))
+
+    def _query(self, record: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = self._aws.call(
+                "dynamodb",
+                "query",
+                about=self._table,
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="#record = :record",
+                ExpressionAttributeNames={"#record": "record"},
+                ExpressionAttributeValues={":record": {"S": record}},
+                **more,
+            )
+            items += page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return items
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _put(
+        self, item: Mapping[str, Any], condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        put = {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+        }
+        return {**put, "ExpressionAttributeValues": values} if values else put
+
+    def _transact(self, writes: list[dict[str, Any]], about: str) -> None:
+        self._aws.call(
+            "dynamodb",
+            "transact_write_items",
+            about=about,
+            TransactItems=writes,
+            ClientRequestToken=uuid.uuid4().hex,  # a call whose answer was lost is made again and counts once
+        )
+
+    def _filed(self, item: Mapping[str, Any]) -> Filed | Failure:
+        plain = decode(item)
+        number = str(plain.get("owner"))
+        if int(plain.get("format", 0)) > FORMAT:
+            return PermanentFailure(
+                f"the statement {number} was written by a newer version of this tool", advice="Update this one."
+            )
+        try:
+            filed = replace(_FILED.validate_json(plain["statement"]), version=int(plain["version"]))
+        except (KeyError, ValueError) as error:
+            return _foreign(number, str(error).splitlines()[0])
+        return (
+            filed if filed.is_intact else _foreign(number, "it does not say any more what was issued: its hash differs")
+        )
+
+
+def _foreign(number: str, what: str) -> PermanentFailure:
+    return PermanentFailure(
+        f"the statement {number} is not one that this tool wrote: {what}",
+        code="ForeignStatement",
+        advice="Restore the item from point-in-time recovery.",
+    )
+
+
+def _item(filed: Filed) -> dict[str, Any]:
+    statement = filed.statement
+    told = {
+        "record": f"{RECORD}{statement.customer_id}",
+        "owner": statement.number,
+        "version": filed.version,
+        "format": FORMAT,
+        "month": statement.month,
+        "state": filed.state,
+        "total": f"{statement.total:f} {statement.currency}",
+        "hash": filed.hash,
+        "statement": _FILED.dump_json(filed).decode(),
+    }
+    return encode(told)
+
+
+def _entry_key(filed: Filed) -> dict[str, Any]:
+    """One statement for a customer and month; corrections have the number in their key."""
+    statement = filed.statement
+    owner = statement.customer_id if statement.kind == "statement" else f"{statement.customer_id}/{statement.number}"
+    return encode({"record": f"{MONTH}{statement.month}", "owner": owner})
+
+
+def _entry_item(filed: Filed) -> dict[str, Any]:
+    statement = filed.statement
+    told = {"number": statement.number, "kind": statement.kind, "state": filed.state}
+    money = {"total": f"{statement.total:f}", "currency": statement.currency}
+    return _entry_key(filed) | encode({**told, **money, "customer": statement.customer_id})
+
+
+def _entry(month: Month, plain: Mapping[str, Any]) -> Entry:
+    return Entry(
+        customer_id=str(plain.get("customer", "")),
+        month=str(month),
+        number=str(plain.get("number", "")),
+        kind=plain.get("kind", "statement"),
+        state=plain.get("state", "issued"),
+        total=Decimal(str(plain.get("total", "0"))),
+        currency=str(plain.get("currency", "")),
+    )

@@ -1,0 +1,224 @@
+"""A real cluster, or whatever a kubeconfig leads to, behind the calls of `Cluster`."""
+
+import random
+import string
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tests.cluster.answers import ApiError, no_such_resource
+from tests.cluster.client import JSON_PATCH, MERGE_PATCH, Client
+from tests.cluster.protocol import ANYWHERE, Object
+
+T = TypeVar("T")
+
+PREFIX = "reconcile-test-"
+"""Of the namespaces that are made, and removed, here."""
+_CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+_PAUSE = 0.1
+
+
+class RealCluster:
+    """A `Cluster` from `with` to its end, with a namespace of its own, and these CRDs.
+
+    At the end both are removed, with what is in them. A CRD that was there before is refused, not touched: it, and the
+    objects of it, would be somebody's. `kubectl proxy` does the logging in.
+    """
+
+    def __init__(self, kubeconfig: Path, *, crds: Iterable[Object] = ()) -> None:
+        self.kubeconfig = kubeconfig
+        self.namespace = PREFIX + "".join(random.choices(string.ascii_lowercase + string.digits, k=6))
+        self._crds = tuple(crds)
+        self._made: list[Object] = []
+        self._known: dict[str, _Place] = {}
+
+    def __enter__(self) -> Self:
+        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), "proxy", "--port=0"]
+        self._proxy = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._proxy.stdout
+        self._client = Client("http://" + self._proxy.stdout.readline().split()[-1])
+        try:
+            self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+            for crd in self._crds:
+                self._made.append(self.create(crd))
+                self.wait(_CRDS, crd["metadata"]["name"], _is_established)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def create(self, object: Object, *, namespace: str | None = None) -> Object:
+        place = self._place_of(object)
+        where = namespace if namespace is not None else object["metadata"].get("namespace")
+        return self._ask("POST", place.path(self._where(where)), object)
+
+    def get(self, resource: str, name: str, *, namespace: str | None = None) -> Object:
+        return self._ask("GET", self._path(resource, name, namespace))
+
+    def list(self, resource: str, *, namespace: str | None = None, labels: str = "", fields: str = "") -> list[Object]:
+        path = self._place(resource).path(self._where(namespace))
+        answer = self._client.get(path, labelSelector=labels, fieldSelector=fields)
+        kind = answer["kind"].removesuffix("List")
+        return [{"apiVersion": answer["apiVersion"], "kind": kind, **item} for item in answer["items"]]
+
+    def replace(self, object: Object) -> Object:
+        metadata = object["metadata"]
+        path = self._place_of(object).path(self._where(metadata.get("namespace")), metadata["name"])
+        return self._ask("PUT", path, object)
+
+    def patch(
+        self,
+        resource: str,
+        name: str,
+        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        namespace: str | None = None,
+        subresource: str = "",
+    ) -> Object:
+        form = MERGE_PATCH if isinstance(patch, Mapping) else JSON_PATCH
+        return self._ask("PATCH", self._path(resource, name, namespace, subresource), patch, form=form)
+
+    def put_status(
+        self, resource: str, name: str, status: Mapping[str, Any], *, namespace: str | None = None
+    ) -> Object:
+        object = self.get(resource, name, namespace=namespace)
+        path = self._path(resource, name, namespace, "status")
+        return self._ask("PUT", path, {**object, "status": dict(status)})
+
+    def delete(self, resource: str, name: str, *, namespace: str | None = None) -> None:
+        self._ask("DELETE", self._path(resource, name, namespace))
+
+    def wait(
+        self,
+        resource: str,
+        name: str,
+        until: Callable[[Object | None], bool],
+        *,
+        namespace: str | None = None,
+        timeout: float = 10,
+    ) -> Object | None:
+        deadline = time.monotonic() + timeout
+        while not until(found := self._found(resource, name, namespace)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{resource} {name} is not as awaited after {timeout} s: {found}")
+            time.sleep(_PAUSE)
+        return found
+
+    def eventually(self, look: Callable[[], T], *, timeout: float = 10) -> T:
+        deadline = time.monotonic() + timeout
+        while not (found := look()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not as awaited after {timeout} s: {found!r}")
+            time.sleep(_PAUSE)
+        return found
+
+    def _end(self) -> None:
+        try:
+            self._clean_up()
+        finally:
+            self._proxy.terminate()
+            self._proxy.communicate()
+
+    def _clean_up(self) -> None:
+        for crd in self._made:
+            self._remove(crd)
+        if self._found("namespaces", self.namespace, None):
+            self.delete("namespaces", self.namespace)
+
+    def _remove(self, crd: Object) -> None:
+        """A CRD, and its objects with no regard to their finalizers: whoever would remove those may be gone."""
+        name, spec = crd["metadata"]["name"], crd["spec"]
+        resource = f"{spec['names']['plural']}.{spec['group']}"
+        for object in self.list(resource, namespace=ANYWHERE):
+            metadata = object["metadata"]
+            with _absent_is_fine():
+                free = {"metadata": {"finalizers": None}}
+                self.patch(resource, metadata["name"], free, namespace=metadata.get("namespace"))
+        self.delete(_CRDS, name)
+        self.wait(_CRDS, name, lambda found: found is None, timeout=60)
+
+    def _ask(self, method: str, path: str, body: Any = None, **how: Any) -> Object:
+        answer: Object = self._client.ask(method, path, body, **how).document
+        return answer
+
+    def _found(self, resource: str, name: str, namespace: str | None) -> Object | None:
+        with _absent_is_fine():
+            return self.get(resource, name, namespace=namespace)
+        return None
+
+    def _where(self, namespace: str | None) -> str:
+        return self.namespace if namespace is None else namespace
+
+    def _path(self, resource: str, name: str, namespace: str | None, subresource: str = "") -> str:
+        return self._place(resource).path(self._where(namespace), name, subresource)
+
+    def _place(self, resource: str) -> "_Place":
+        return self._find(resource, lambda place: resource in place.names)
+
+    def _place_of(self, object: Object) -> "_Place":
+        api_version, kind = object["apiVersion"], object["kind"]
+        return self._find(f"{api_version} {kind}", lambda place: (place.api_version, place.kind) == (api_version, kind))
+
+    def _find(self, key: str, fits: Callable[["_Place"], bool]) -> "_Place":
+        """Looked up in the cluster's discovery once."""
+        if key not in self._known:
+            found = next(filter(fits, self._discovered()), None)
+            if found is None:
+                raise no_such_resource()
+            self._known[key] = found
+        return self._known[key]
+
+    def _discovered(self) -> Iterable["_Place"]:
+        groups = self._client.get("/apis")["groups"]
+        roots = ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
+        for root in roots:
+            try:
+                listed = self._client.get(root)
+            except ApiError:  # a group served by something that is away is not one that is asked for here
+                continue
+            for entry in listed["resources"]:
+                if "/" not in entry["name"]:
+                    yield _Place(root, listed["groupVersion"], entry["name"], entry["kind"], entry["namespaced"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the objects of a resource are."""
+
+    root: str
+    api_version: str
+    plural: str
+    kind: str
+    namespaced: bool
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.plural, f"{self.plural}.{self.api_version.rpartition('/')[0]}"
+
+    def path(self, namespace: str, *steps: str) -> str:
+        inside = [f"namespaces/{namespace}"] if namespace and self.namespaced else []
+        return "/".join([self.root, *inside, self.plural, *filter(None, steps)])
+
+
+@contextmanager
+def _absent_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        if error.code != 404:
+            raise
+
+
+def _is_established(crd: Object | None) -> bool:
+    conditions = (crd or {}).get("status", {}).get("conditions", ())
+    return any(told["type"] == "Established" and told["status"] == "True" for told in conditions)

@@ -1,0 +1,112 @@
+"""The calls of `Cluster` mean the same on the fake cluster and, through a kubeconfig, on any other."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.answers import ApiError
+from tests.cluster.crds import ANIMALS, animal
+from tests.cluster.protocol import ANYWHERE, Cluster
+from tests.cluster.real import RealCluster
+from tests.cluster.server import FakeCluster
+
+
+@pytest.fixture(params=["fake", "by kubeconfig"])
+def either(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Either kind; what the kubeconfig leads to is the real cluster, where there is one, or else a fake one."""
+    if request.param == "fake":
+        with FakeCluster(crds=[ANIMALS]) as fake:
+            yield fake
+        return
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not installed")
+    if real := os.environ.get("CLUSTER_KUBECONFIG"):
+        with RealCluster(Path(real), crds=[ANIMALS]) as cluster:
+            yield cluster
+        return
+    with FakeCluster() as fake, RealCluster(fake.admin_kubeconfig, crds=[ANIMALS]) as cluster:
+        yield cluster
+
+
+def test_an_object_is_created_changed_and_deleted(either: Cluster) -> None:
+    created = either.create(animal("bella", legs=4))
+    assert created["metadata"]["namespace"] == either.namespace
+    assert either.get("animals", "bella") == created
+
+    either.patch("animals", "bella", {"spec": {"legs": 3}})
+    either.patch("animals", "bella", [{"op": "add", "path": "/metadata/labels", "value": {"barn": "east"}}])
+    put = either.put_status("animals", "bella", {"says": "moo"})
+    either.patch("animals.farm.example.com", "bella", {"status": {"to": "all"}}, subresource="status")
+    assert put["spec"]["legs"] == 3
+    assert either.get("animals", "bella")["status"] == {"says": "moo", "to": "all"}
+
+    replaced = either.replace({**either.get("animals", "bella"), "spec": {"species": "ox"}})
+    assert replaced["metadata"]["generation"] == 3
+    either.delete("animals", "bella")
+    assert either.wait("animals", "bella", lambda found: found is None) is None
+
+
+def test_objects_are_listed_by_namespace_and_selector(either: Cluster) -> None:
+    for name, species in (("clara", "cow"), ("bella", "cow"), ("gruff", "goat")):
+        object = animal(name, species)
+        object["metadata"]["labels"] = {"first": name[0]}
+        either.create(object)
+    assert [item["metadata"]["name"] for item in either.list("animals")] == ["bella", "clara", "gruff"]
+    assert [item["metadata"]["name"] for item in either.list("animals", labels="first=g")] == ["gruff"]
+    assert [item["metadata"]["name"] for item in either.list("animals", fields="spec.species=cow")] == [
+        "bella",
+        "clara",
+    ]
+    assert len(either.list("animals", namespace=ANYWHERE)) == 3
+    assert {item["kind"] for item in either.list("animals")} == {"Animal"}
+    assert either.list("animals", namespace="kube-system") == []
+
+
+def test_refusals_are_errors_with_a_code_and_a_reason(either: Cluster) -> None:
+    either.create(animal("bella"))
+    with pytest.raises(ApiError) as twice:
+        either.create(animal("bella"))
+    with pytest.raises(ApiError) as absent:
+        either.get("animals", "clara")
+    with pytest.raises(ApiError) as wrong:
+        either.patch("animals", "bella", {"spec": {"legs": -1}})
+    with pytest.raises(ApiError) as unknown:
+        either.list("plants")
+    refused = [(error.value.code, error.value.reason) for error in (twice, absent, wrong, unknown)]
+    assert refused == [(409, "AlreadyExists"), (404, "NotFound"), (422, "Invalid"), (404, "NotFound")]
+
+
+def test_waiting_ends_with_what_was_seen_last(either: Cluster) -> None:
+    either.create(animal("bella"))
+    assert either.eventually(lambda: either.list("animals"))
+    with pytest.raises(TimeoutError, match="animals bella is not as awaited"):
+        either.wait("animals", "bella", lambda found: found is None, timeout=0.05)
+    with pytest.raises(TimeoutError, match="not as awaited"):
+        either.eventually(lambda: either.list("animals", labels="first=x"), timeout=0.05)
+
+
+def test_a_cluster_by_kubeconfig_cleans_up_after_itself_and_touches_no_crd_of_others() -> None:
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not installed")
+    with FakeCluster() as fake:
+        with RealCluster(fake.admin_kubeconfig, crds=[ANIMALS]) as cluster:
+            held = animal("bella")
+            held["metadata"]["finalizers"] = ["a/b"]
+            cluster.create(held)
+            assert cluster.namespace in names(fake, "namespaces")
+        assert cluster.namespace not in names(fake, "namespaces")
+        assert names(fake, "crd") == []
+
+        fake.create(ANIMALS)
+        fake.create(animal("clara"))
+        with pytest.raises(ApiError, match="already exists"), RealCluster(fake.admin_kubeconfig, crds=[ANIMALS]):
+            pass
+        assert names(fake, "animals") == ["clara"]
+        assert "reconcile-test" not in str(names(fake, "namespaces"))
+
+
+def names(cluster: Cluster, resource: str) -> list[str]:
+    return [item["metadata"]["name"] for item in cluster.list(resource)]

@@ -1,0 +1,183 @@
+"""A statement adds up in every direction, to the coin, whatever it is made of."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.domain.money import ZERO, coin
+from controller.domain.settings import ExchangeRate, StatementSettings, TaxRule
+from controller.domain.statement import Statement, correction, draft, due_days, issue, number_of, why_not_yet
+from controller.domain.usage import CustomerMonth, Terms
+from tests.generated_usage import acme, customer_months
+
+PLAIN = StatementSettings()
+VAT = StatementSettings(taxes=(TaxRule(name="VAT", percent=Decimal(19)),))
+
+
+def on_terms(month: CustomerMonth, **terms: Any) -> CustomerMonth:
+    return replace(month, terms=Terms(**terms))
+
+
+def adds_up(statement: Statement) -> None:
+    unit = coin(statement.currency)
+    for line in statement.lines:
+        assert line.listed - line.discount == line.charged
+        assert all(amount % unit == 0 for amount in (line.listed, line.discount, line.charged))
+    assert statement.listed - statement.discount == statement.subtotal
+    assert statement.subtotal + sum((tax.amount for tax in statement.taxes), ZERO) == statement.total
+
+
+def test_the_five_rows_of_the_seed_are_charged_to_the_cent() -> None:
+    statement = draft(acme(), PLAIN)
+    adds_up(statement)
+    assert [(line.service, line.listed) for line in statement.lines] == [
+        ("EC2 Compute", Decimal("312.63")),
+        ("S3 Storage", Decimal("5.64")),
+        ("Data Transfer Out", Decimal("4.07")),
+        ("FSx Lustre", Decimal("45.00")),
+        ("S3 Requests", Decimal("0.63")),
+    ]
+    assert statement.total == Decimal("367.97")
+
+
+def test_a_discount_comes_off_each_line_and_off_the_sum_alike() -> None:
+    statement = draft(on_terms(acme(), discount_percent=Decimal(10)), PLAIN)
+    adds_up(statement)
+    assert (statement.listed, statement.discount, statement.total) == (
+        Decimal("367.97"),
+        Decimal("36.80"),
+        Decimal("331.17"),
+    )
+
+
+def test_a_tax_is_a_row_of_its_own_on_what_is_charged() -> None:
+    statement = draft(on_terms(acme(), discount_percent=Decimal(10)), VAT)
+    (tax,) = statement.taxes
+    assert (tax.name, tax.base, tax.amount) == ("VAT", Decimal("331.17"), Decimal("62.92"))
+    assert statement.total == Decimal("394.09")
+
+
+def test_a_tax_for_some_is_charged_to_no_other() -> None:
+    rule = TaxRule(name="VAT", percent=Decimal(19), customers=("cust_other",))
+    assert draft(acme(), StatementSettings(taxes=(rule,))).taxes == ()
+
+
+def test_a_currency_without_cents_is_charged_in_whole_coins() -> None:
+    rate = ExchangeRate(currency="JPY", of="USD", rate=Decimal("150.25"), date=date(2024, 1, 31))
+    statement = draft(on_terms(acme(), currency="JPY"), StatementSettings(rates=(rate,)))
+    adds_up(statement)
+    assert (statement.currency, statement.total) == ("JPY", Decimal(55287))
+    assert statement.made_from.rate_date == date(2024, 1, 31)
+
+
+def test_without_a_rate_it_is_charged_as_aws_counts_and_says_so() -> None:
+    statement = draft(on_terms(acme(), currency="EUR"), PLAIN)
+    assert (statement.currency, statement.total) == ("USD", Decimal("367.97"))
+    assert any("EUR" in note for note in statement.notes)
+
+
+@pytest.mark.parametrize(
+    ("terms", "days"),
+    [
+        ("net-30", 30),
+        ("Net 45", 45),
+        ("14 days", 14),
+        ("due on receipt", 0),
+        (None, 21),
+        ("when it rains", 21),
+        ("net-9999", 21),
+    ],
+)
+def test_payment_terms_say_when_it_is_due(terms: str | None, days: int) -> None:
+    assert due_days(terms, 21) == days
+
+
+def test_what_is_issued_has_its_number_its_dates_and_a_hash_of_all_of_it() -> None:
+    statement = issue(
+        draft(on_terms(acme(), payment_terms="net-30"), PLAIN), number_of("INV-", 2024, 7), date(2024, 2, 3)
+    )
+    assert (statement.number, statement.due_on) == ("INV-2024-000007", date(2024, 3, 4))
+    assert statement.hash == replace(statement).hash
+    assert replace(statement, payment_terms="net-90").hash != statement.hash
+
+
+FEBRUARY_5, FEBRUARY_12 = datetime(2024, 2, 5, tzinfo=UTC), datetime(2024, 2, 12, tzinfo=UTC)
+
+
+def closed(**more: Any) -> CustomerMonth:
+    after = datetime(2024, 2, 4, tzinfo=UTC)
+    return replace(acme(), **{"costs_as_of": after, "costs_estimated": False, "problems": (), **more})
+
+
+@pytest.mark.parametrize(
+    ("month", "now", "words"),
+    [
+        (closed(), FEBRUARY_5, ""),
+        (closed(), datetime(2024, 1, 31, 23, tzinfo=UTC), "is not over"),
+        (closed(costs_estimated=True), FEBRUARY_5, "from 2024-02-11 on"),
+        (closed(costs_estimated=True), FEBRUARY_12, ""),
+        (closed(costs_as_of=datetime(2024, 1, 20, tzinfo=UTC)), FEBRUARY_12, "collect it again"),
+        (closed(costs_as_of=None, worksets_as_of=None), FEBRUARY_12, "is not known"),
+        (closed(problems=("cost: AccessDenied",)), FEBRUARY_12, "AccessDenied"),
+    ],
+)
+def test_only_a_month_that_is_closed_is_issued(month: CustomerMonth, now: datetime, words: str) -> None:
+    found = why_not_yet(month, PLAIN, now)
+    assert words in found
+    assert bool(found) == bool(words)
+
+
+def test_a_correction_makes_up_the_difference_by_service() -> None:
+    before = draft(acme(), VAT)
+    cheaper = replace(acme(), lines=acme().lines[1:])
+    change = correction(replace(before, number="INV-2024-000001"), (), draft(cheaper, VAT))
+    adds_up(change)
+    assert before.total + change.total == draft(cheaper, VAT).total
+    assert {line.service for line in change.lines} == {acme().lines[0].service}
+    assert change.corrects == "INV-2024-000001"
+
+
+def test_there_is_nothing_to_correct_where_nothing_changed() -> None:
+    before = draft(acme(), VAT)
+    change = correction(before, (), draft(acme(), VAT))
+    assert (change.lines, change.taxes) == ((), ())
+
+
+PERCENTS = st.decimals(min_value=0, max_value=100, places=4)
+SETTINGS = st.builds(
+    lambda percents, rate: StatementSettings(
+        taxes=tuple(TaxRule(name=f"tax {at}", percent=one) for at, one in enumerate(percents)),
+        rates=(ExchangeRate(currency="JPY", of="USD", rate=rate, date=date(2024, 1, 31)),),
+    ),
+    st.lists(PERCENTS, max_size=2),
+    st.decimals(min_value="0.001", max_value=500, places=4),
+)
+TERMS = st.builds(Terms, discount_percent=st.none() | PERCENTS, currency=st.sampled_from(["USD", "JPY"]))
+
+
+@given(customer_months(), TERMS, SETTINGS)
+def test_every_statement_adds_up_and_says_what_the_usage_says(
+    month: CustomerMonth, terms: Terms, settings: StatementSettings
+) -> None:
+    statement = draft(replace(month, terms=terms), settings)
+    adds_up(statement)
+    if statement.currency == month.currency:
+        assert statement.listed == (month.total or ZERO)
+
+
+@given(customer_months(), customer_months(), TERMS, SETTINGS)
+def test_a_statement_and_its_corrections_are_the_statement_of_today(
+    then: CustomerMonth, now: CustomerMonth, terms: Terms, settings: StatementSettings
+) -> None:
+    issued = issue(draft(replace(then, terms=terms), settings), "INV-1", date(2024, 2, 3))
+    today = draft(replace(now, terms=terms, currency=then.currency), settings)
+    first = correction(issued, (), today)
+    adds_up(first)
+    assert issued.total + first.total == today.total
+    again = correction(issued, (first,), today)
+    assert (again.lines, again.taxes) == ((), ())

@@ -1,0 +1,137 @@
+"""Issued statements: numbered without gaps or reuse whoever issues at once, and never changed."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from controller.aws.clients import Aws
+from controller.domain.month import Month
+from controller.domain.settings import StatementSettings, TableSettings
+from controller.domain.statement import Filed, draft, issue
+from controller.errors import Failure, PermanentFailure, TransientFailure
+from controller.sandbox import Sandbox
+from controller.store.statements import RECORD, Statements
+from controller.store.tables import make
+from tests.generated_usage import acme
+
+NOW = datetime(2024, 2, 12, 6, tzinfo=UTC)
+TABLE = "daylily-billing"
+
+
+@pytest.fixture
+def aws(local_environment: Sandbox) -> Aws:
+    door = Aws(sleep=lambda _: None)
+    list(make(door, TableSettings()))
+    return door
+
+
+@pytest.fixture
+def statements(aws: Aws) -> Statements:
+    return Statements(aws, TABLE, sleep=lambda _: None)
+
+
+def file(statements: Statements, customer_id: str = "cust_abc123", month: str = "2024-01") -> Filed:
+    def make(number: str) -> Filed:
+        statement = draft(replace(acme(), customer_id=customer_id, month=month), StatementSettings())
+        whole = issue(statement, number, date(2024, 2, 12))
+        return Filed(whole, "issued", whole.hash, "a person", NOW)
+
+    return statements.issue("INV-", 2024, make)
+
+
+def test_numbers_are_given_one_after_the_other(statements: Statements) -> None:
+    assert [file(statements, f"cust_{at}").statement.number for at in range(3)] == [
+        "INV-2024-000001",
+        "INV-2024-000002",
+        "INV-2024-000003",
+    ]
+
+
+def test_what_was_filed_is_read_as_it_was(statements: Statements) -> None:
+    filed = file(statements)
+    assert statements.of_customer("cust_abc123") == (filed,)
+    (entry,) = statements.of_month(Month(2024, 1))
+    assert (entry.customer_id, entry.number, entry.state, entry.total) == (
+        "cust_abc123",
+        "INV-2024-000001",
+        "issued",
+        Decimal("367.97"),
+    )
+
+
+def test_many_that_issue_at_once_leave_no_gap_and_share_no_number(aws: Aws) -> None:
+    store = Statements(aws, TABLE)
+    with ThreadPoolExecutor(8) as pool:
+        filed = list(pool.map(lambda at: file(store, f"cust_{at:02}"), range(24)))
+    assert sorted(one.statement.number or "" for one in filed) == [f"INV-2024-{at:06}" for at in range(1, 25)]
+
+
+def test_two_that_issue_the_same_month_issue_one(aws: Aws) -> None:
+    store = Statements(aws, TABLE)
+
+    def attempt(_: int) -> Filed | Failure:
+        try:
+            return file(store)
+        except Failure as failure:
+            return failure
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(attempt, range(8)))
+    assert sum(isinstance(one, Filed) for one in found) == 1
+    assert {one.code for one in found if isinstance(one, Failure)} == {"AlreadyIssued"}
+    assert file(store, "cust_next").statement.number == "INV-2024-000002"
+
+
+def test_a_void_number_is_not_used_again(statements: Statements) -> None:
+    filed = file(statements)
+    statements.change(filed, "void", "a person", NOW, "wrong address")
+    assert file(statements).statement.number == "INV-2024-000002"
+    assert [one.state for one in statements.of_customer("cust_abc123") if isinstance(one, Filed)] == ["void", "issued"]
+
+
+def test_what_is_paid_says_the_same_and_by_whom(statements: Statements) -> None:
+    filed = file(statements)
+    statements.change(filed, "paid", "the bank", NOW, "transfer 7")
+    (paid,) = statements.of_customer("cust_abc123")
+    assert isinstance(paid, Filed)
+    assert (paid.state, paid.changed_by, paid.reason, paid.hash) == ("paid", "the bank", "transfer 7", filed.hash)
+    assert statements.of_month(Month(2024, 1))[0].state == "paid"
+
+
+def test_of_two_that_change_it_at_once_one_is_told_to_look_again(statements: Statements) -> None:
+    filed = file(statements)
+    statements.change(filed, "paid", "one", NOW, "")
+    with pytest.raises(TransientFailure, match="changed by another run"):
+        statements.change(filed, "void", "another", NOW, "")
+    assert statements.of_month(Month(2024, 1))[0].state == "paid"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["SET statement = :garbage", "REMOVE statement", "SET version = :garbage"],
+    ids=["garbage", "none", "version"],
+)
+def test_an_item_that_somebody_touched_is_told_and_the_others_are_read(
+    statements: Statements, aws: Aws, harm: str
+) -> None:
+    file(statements)
+    file(statements, month="2023-12")
+    values = {"ExpressionAttributeValues": {":garbage": {"S": "x"}}} if ":garbage" in harm else {}
+    key = {"record": {"S": f"{RECORD}cust_abc123"}, "owner": {"S": "INV-2024-000001"}}
+    aws.call("dynamodb", "update_item", TableName=TABLE, Key=key, UpdateExpression=harm, **values)
+    broken, fine = statements.of_customer("cust_abc123")
+    assert isinstance(broken, PermanentFailure)
+    assert "INV-2024-000001" in str(broken)
+    assert isinstance(fine, Filed)
+
+
+def test_a_statement_that_was_altered_is_not_believed(statements: Statements, aws: Aws) -> None:
+    filed = file(statements)
+    altered = replace(filed, statement=replace(filed.statement, payment_terms="net-900"))
+    statements.change(altered, "paid", "a thief", NOW, "")
+    (found,) = statements.of_customer("cust_abc123")
+    assert isinstance(found, PermanentFailure)
+    assert "hash differs" in str(found)
