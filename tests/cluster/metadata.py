@@ -63,7 +63,7 @@ def created(resource: Resource, wanted: Object, *, uid: str, now: str) -> Object
 
 
 def updated(resource: Resource, old: Object, wanted: Object) -> Object:
-    """The object as a write to its main endpoint stores it. Its generation rises when more than metadata changed."""
+    """The object as a write to its main endpoint stores it, but for its generation."""
     check_types(wanted)
     before = old["metadata"]
     metadata = dict(wanted["metadata"])
@@ -74,10 +74,15 @@ def updated(resource: Resource, old: Object, wanted: Object) -> Object:
     if resource.status:
         object.pop("status", None)
         object |= {"status": old["status"]} if "status" in old else {}
-    if resource.generations and _content(resource, object) != _content(resource, old):
-        metadata["generation"] = before["generation"] + 1
     object["metadata"] = _tidy(metadata)
     return object
+
+
+def next_generation(resource: Resource, object: Object, old: Object) -> Object:
+    """The object, defaulted by now, with its generation, which rises when more than metadata and status changed."""
+    if not resource.generations or _content(resource, object) == _content(resource, old):
+        return object
+    return {**object, "metadata": {**object["metadata"], "generation": old["metadata"]["generation"] + 1}}
 
 
 def with_status(resource: Resource, old: Object, wanted: Object) -> Object:

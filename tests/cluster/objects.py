@@ -4,6 +4,7 @@ import base64
 import json
 import random
 import uuid
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any
 from tests.cluster.admission import Invalid, admitted
 from tests.cluster.answers import ApiError, already_exists, conflict, expired, invalid, not_found
 from tests.cluster.lifecycles import Lifecycles
-from tests.cluster.metadata import check_types, created, deleting, is_deleting, updated, with_status
+from tests.cluster.metadata import check_types, created, deleting, is_deleting, next_generation, updated, with_status
 from tests.cluster.patches import apply_patch, json_patch, merge_patch
 from tests.cluster.protocol import Object
 from tests.cluster.resources import Resource, Resources
@@ -80,7 +81,8 @@ class Objects:
         shelf = self.store.shelf(resource.shelf)
         if more:
             version, start = _opened(more)
-            items = [stored for stored in shelf.snapshot(version) if place(stored.object) > start]
+            items = shelf.snapshot(version)
+            items = items[bisect_right(items, start, key=lambda stored: place(stored.object)) :]
         else:
             version = self.store.version
             items = shelf.all(namespace)
@@ -213,6 +215,7 @@ class Objects:
         _check_type(resource, wanted)
         rules = with_status if options.subresource == STATUS else updated
         object = _admitted(resource, rules(resource, old.object, wanted), old.object, options)
+        object = next_generation(resource, object, old.object)
         object = self._lifecycles.prepared(resource, object, old.object)
         if is_deleting(object) and not self._lifecycles.is_held(resource, object):
             if not options.dry_run:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.cluster.access import ADMIN, OPERATOR, Access, Rule
-from tests.cluster.admission import SchemaOf, SimpleSchema
+from tests.cluster.admission import SchemaOf
 from tests.cluster.answers import ApiError
 from tests.cluster.asked import Requests
 from tests.cluster.faults import Fault
@@ -33,6 +33,7 @@ from tests.cluster.routes import Routes
 from tests.cluster.selectors import selector
 from tests.cluster.serving import Serving, cut
 from tests.cluster.storage import Store
+from tests.cluster.structural import Schema
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class FakeCluster:
         *,
         crds: Iterable[Object] = (),
         rules: Iterable[Rule] | None = None,
-        schemas: SchemaOf = SimpleSchema,
+        schemas: SchemaOf = Schema,
         clock: Callable[[], datetime] = system_clock,
         history: int = 100_000,
         bookmark_interval: float = 60,

@@ -4,10 +4,9 @@ Written after k8s.io/apiextensions-apiserver 0.36: what is unknown goes, null go
 defaults come in, and then the schema, the keyed lists and the CEL rules decide. Patterns and rules are run by a CEL
 library whose regular expressions are linear like RE2: no look-around, `$` is the end of the text only.
 
-Left out: metadata, which is the server's own business; free keys (additionalProperties), which no schema of ours has;
-ratcheting, by which an update may leave alone what was wrong before; the limits on the cost of rules. A number with a
-point is no integer here; a real server takes 50.0 in places, and kubectl never sends it. A moment within a day of the
-ends of the calendar, the years 1 and 9999, may pass here and not there.
+Left out: metadata, which is the server's own business; ratcheting, which is admission's; the limits on the cost of
+rules. A number with a point is no integer here; a real server takes 50.0 in places, and kubectl never sends it. A
+moment within a day of the ends of the calendar, the years 1 and 9999, may pass here and not there.
 """
 
 import copy
@@ -19,17 +18,11 @@ from typing import Any
 import cel
 import jsonschema
 
+from tests.cluster.admission import Invalid
+
 Node = Mapping[str, Any]
 Found = tuple[str, str]
 _EMBEDDED = ("apiVersion", "kind", "metadata")
-
-
-class Invalid(Exception):
-    """`errors`: the path and what is wrong there, as in `("spec.budget.alerts[0].emails", "are given, but ...")`."""
-
-    def __init__(self, errors: list[Found]) -> None:
-        super().__init__("; ".join(f"{path}: {message}" for path, message in errors))
-        self.errors = errors
 
 
 class Schema:
@@ -52,7 +45,7 @@ class Schema:
             admitted = {**embedded, **admitted}
         errors = [*self._broken(admitted), *_repeated(admitted, self._root, "")]
         if errors := errors or list(_violations(admitted, old, self._root, "")):
-            raise Invalid(errors)
+            raise Invalid(sorted(errors))
         return admitted
 
     def _broken(self, admitted: Any) -> Iterator[Found]:
@@ -84,7 +77,7 @@ def _prune(value: Any, node: Node) -> None:
     if not isinstance(value, dict) or node.get("x-kubernetes-preserve-unknown-fields"):
         return
     for name in list(value):
-        field = node.get("properties", {}).get(name)
+        field = _field(node, name)
         if field is None or (_is_no_value(value[name], field) and "default" not in field):
             del value[name]
         else:
@@ -100,8 +93,15 @@ def _default(value: Any, node: Node) -> None:
     for name, field in node.get("properties", {}).items():
         if "default" in field and (name not in value or _is_no_value(value[name], field)):
             value[name] = copy.deepcopy(field["default"])
-        if name in value:
-            _default(value[name], field)
+    for name, inner in value.items():
+        _default(inner, _field(node, name) or {})
+
+
+def _field(node: Node, name: str) -> Node | None:
+    """The schema of a field: its own, or that of all free keys; None where it is unknown."""
+    free = node.get("additionalProperties")
+    found: Node | None = node.get("properties", {}).get(name, {} if free is True else free or None)
+    return found
 
 
 def _is_no_value(value: Any, field: Node) -> bool:
@@ -162,9 +162,9 @@ _EXTENSIONS = {"substring": _substring}
 def _inside(value: Any, node: Node, path: str) -> Iterator[tuple[str | int, Any, Node, str]]:
     """What is directly inside of `value`: its key or index, itself, its schema, its path."""
     if isinstance(value, dict):
-        for name, field in node.get("properties", {}).items():
-            if name in value:
-                yield name, value[name], field, f"{path}.{name}".lstrip(".")
+        for name, inner in value.items():
+            if (field := _field(node, name)) is not None:
+                yield name, inner, field, f"{path}.{name}".lstrip(".")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield index, inner, node.get("items", {}), f"{path}[{index}]"

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_an_item_that_somebody_touched_is_told_and_the_others_are_read(
 ) -> None:
     file(statements)
     file(statements, month="2023-12")
-    values = {"ExpressionAttributeValues": {":garbage": {"S": "x"}}} if ":garbage" in harm else {}
+    values: dict[str, Any] = {"ExpressionAttributeValues": {":garbage": {"S": "x"}}} if ":garbage" in harm else {}
     key = {"record": {"S": f"{RECORD}cust_abc123"}, "owner": {"S": "INV-2024-000001"}}
     aws.call("dynamodb", "update_item", TableName=TABLE, Key=key, UpdateExpression=harm, **values)
     broken, fine = statements.of_customer("cust_abc123")
