@@ -16,6 +16,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from controller.bootstrap import powers
 from controller.domain.diagnostic import RULES, Diagnostic
@@ -31,6 +33,7 @@ from controller.domain.gate import Policy, decide, turn
 from controller.entrypoints import exit_codes
 from controller.entrypoints.cli import cli, run
 from controller.entrypoints.local import LOCAL
+from controller.entrypoints.metrics import Meter
 from controller.kinds import KINDS
 from controller.manifests.files import load
 from controller.manifests.settings_file import LoadedSettings, load_settings
@@ -39,6 +42,8 @@ from controller.render.diagnostics import render_text
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
 from tests.domain.gate_cases import CASES, NOW, WAS_OPEN, facts
+from tests.entrypoints.test_operator_listens import Well
+from tests.operated import Kubectl, operated
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")] + sorted(
@@ -82,6 +87,11 @@ class World:
     def __init__(self, folder: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         self._folder, self._sandbox, self._capsys = folder, sandbox, capsys
         self._code = 0
+        self._cluster = ExitStack()
+        self._kubectl: Kubectl | None = None
+
+    def end(self) -> None:
+        self._cluster.close()
 
     def write(self, block: str) -> None:
         """A block whose first line is `# name.yaml` is that file."""
@@ -109,7 +119,14 @@ class World:
                 program, *arguments = arguments
             if program == "reconcile":
                 return self._reconcile(arguments, int(tail or 0))
-            return {"aws": self._aws, "rm": self._rm, "echo": self._echo}[program](arguments)
+            programs = {"aws": self._aws, "rm": self._rm, "echo": self._echo, "kubectl": self._in_cluster}
+            return programs[program](arguments)
+
+    def _in_cluster(self, arguments: list[str]) -> str:
+        """The cluster of the page, with the operator in it, is there from the first kubectl on."""
+        if self._kubectl is None:
+            self._kubectl = self._cluster.enter_context(operated(self._sandbox.now))
+        return self._kubectl(arguments)
 
     def _reconcile(self, arguments: list[str], tail: int) -> str:
         """What a terminal shows. A pipe to tail shortens stdout only."""
@@ -144,7 +161,7 @@ class World:
 @pytest.fixture
 def world(
     tmp_path: Path, local_environment: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> World:
+) -> Iterator[World]:
     """What `reconcile sandbox` serves, at the root of a checkout."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("controller.bootstrap.utc_now", local_environment.now)
@@ -156,7 +173,9 @@ def world(
             (tmp_path / folder / file.name).write_text(file.read_text())
     seed(local_environment)
     run(["init", "--aws"])
-    return World(tmp_path, local_environment, capsys)
+    world = World(tmp_path, local_environment, capsys)
+    yield world
+    world.end()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if fences(page, "console")], ids=lambda page: page.name)
@@ -183,7 +202,7 @@ def yaml_blocks() -> Iterator[Any]:
 def test_yaml_shown_is_valid(block: str, tmp_path: Path) -> None:
     """A whole manifest, `spec:` of one, or some settings; but for others' files, and for what is wrong on purpose."""
     document = yaml.safe_load(block)
-    if block.startswith(("# .github/", "# typo.yaml")):
+    if block.startswith(("# .github/", "# typo.yaml", "# my-overlay/")):
         return
     if "spec" in document:
         path = tmp_path / "manifest.yaml"
@@ -389,6 +408,19 @@ def allowances() -> str:
     return table(("name", "allows that"), ((f"`{name}`", words) for name, words in sorted(powers().items())))
 
 
+def operator_metrics() -> str:
+    """As Prometheus gets them."""
+    meter = Meter()
+    meter.watch(Well())
+    labels = {one._name: one._labelnames for one in vars(meter).values() if isinstance(one, MetricWrapperBase)}
+    rows = []
+    for family in meter.registry.collect():
+        of_it = sorted(set(labels.get(family.name, ())).union(*(one.labels for one in family.samples)) - {"le"})
+        name = family.name + "_total" * (family.type == "counter")
+        rows.append((f"`{name}`", ", ".join(f"`{label}`" for label in of_it), family.documentation))
+    return table(("metric", "labels", "meaning"), iter(rows))
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "manifest-fields": manifest_fields,
     "settings-keys": settings_keys,
@@ -398,6 +430,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "powers": allowances,
     "gate-cases": gate_cases,
     "gate-example": gate_example,
+    "operator-metrics": operator_metrics,
 }
 
 

@@ -12,7 +12,7 @@ from controller.entrypoints.cli import run
 
 
 class Well:
-    """An operator that does nothing, well."""
+    """An operator that has hardly begun, and is well."""
 
     def is_alive(self) -> bool:
         return True
@@ -30,10 +30,10 @@ class Well:
         return 0, 0.0
 
     def aws_calls(self) -> Mapping[str, int]:
-        return {}
+        return {"s3:GetBucketTagging": 1}
 
     def cluster_calls(self) -> Mapping[tuple[str, int], int]:
-        return {}
+        return {("GET", 200): 1}
 
     def settings_are_good(self) -> bool:
         return True
