@@ -153,11 +153,12 @@ def _is_handled(customer: Object) -> bool:
     """Whether the operator has acted on all that is asked of it, and shown what was collected."""
     notes, status = customer["metadata"].get("annotations", {}), customer.get("status", {})
     paused = any(one["type"] == "Paused" for one in status.get("conditions", ()))
+    gate: str = status.get("gate", {}).get("state", "Unknown")
     return (
-        status.get("observedGeneration") == customer["metadata"]["generation"]
-        and status.get("lastHandledReconcileAt") == notes.get(REQUESTED_AT)
+        gate != "Unknown"
         and paused == (notes.get(PAUSED) == "true")
-        and status.get("gate", {}).get("state", "Unknown") != "Unknown"
+        and bool(status.get("observedGeneration") == customer["metadata"]["generation"])
+        and bool(status.get("lastHandledReconcileAt") == notes.get(REQUESTED_AT))
     )
 
 

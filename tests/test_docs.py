@@ -8,6 +8,7 @@ before you commit it. Three things are generated:
 - in docs/diagnostics.md, each rule's sentence and example; the lines from **Mend:** on are written by hand.
 """
 
+import ast
 import json
 import os
 import re
@@ -25,7 +26,6 @@ from typing import Any
 import click
 import pytest
 import yaml
-from prometheus_client.metrics import MetricWrapperBase
 
 from controller.bootstrap import powers
 from controller.domain.diagnostic import RULES, Diagnostic
@@ -33,7 +33,6 @@ from controller.domain.gate import Policy, decide, turn
 from controller.entrypoints import exit_codes
 from controller.entrypoints.cli import cli, run
 from controller.entrypoints.local import LOCAL
-from controller.entrypoints.metrics import Meter
 from controller.kinds import KINDS
 from controller.manifests.files import load
 from controller.manifests.settings_file import LoadedSettings, load_settings
@@ -42,7 +41,7 @@ from controller.render.diagnostics import render_text
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
 from tests.domain.gate_cases import CASES, NOW, WAS_OPEN, facts
-from tests.entrypoints.test_operator_listens import Well
+from tests.entrypoints.well import metrics
 from tests.operated import Kubectl, operated
 
 ROOT = Path(__file__).parent.parent
@@ -409,16 +408,15 @@ def allowances() -> str:
 
 
 def operator_metrics() -> str:
-    """As Prometheus gets them."""
-    meter = Meter()
-    meter.watch(Well())
-    labels = {one._name: one._labelnames for one in vars(meter).values() if isinstance(one, MetricWrapperBase)}
-    rows = []
-    for family in meter.registry.collect():
-        of_it = sorted(set(labels.get(family.name, ())).union(*(one.labels for one in family.samples)) - {"le"})
-        name = family.name + "_total" * (family.type == "counter")
-        rows.append((f"`{name}`", ", ".join(f"`{label}`" for label in of_it), family.documentation))
-    return table(("metric", "labels", "meaning"), iter(rows))
+    rows = (
+        (
+            f"`{one.name}{'_total' * (one.type == 'counter')}`",
+            ", ".join(f"`{label}`" for label in sorted(labels - {"le"})),
+            one.documentation,
+        )
+        for one, labels in metrics()
+    )
+    return table(("metric", "labels", "meaning"), rows)
 
 
 GENERATORS: Mapping[str, Callable[[], str]] = {
@@ -521,6 +519,26 @@ def test_exit_codes_are_documented() -> None:
 def test_kinds_are_documented() -> None:
     readme = (ROOT / "README.md").read_text()
     assert {kind.name for kind in KINDS} == set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE))
+
+
+TELLING = (
+    "domain/status.py", "passes.py", "fleet.py", "claims.py", "triage.py", "render/resource_status.py",
+    "render/resource_events.py",
+)  # fmt: skip
+"""Where the types and reasons of conditions and Events come from."""
+OTHER_WORDS = {
+    "True", "False", "Unknown", "Normal", "Warning", "Status", "FleetPlan", "Owners", "Observing", "Applying", "Code",
+    "Point", "InSync", "Pending", "Waiting", "Failed",
+}  # fmt: skip
+
+
+def test_types_and_reasons_of_conditions_and_events_are_documented() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    nodes = (node for name in TELLING for node in ast.walk(ast.parse((ROOT / "controller" / name).read_text())))
+    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    told = {word for word in words if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", word)} - OTHER_WORDS
+    assert len(told) > 30
+    assert {word for word in told if f"`{word}" not in page} == set()
 
 
 def code_of(page: Path) -> Iterator[str]:
