@@ -20,6 +20,7 @@ from tests.deploy.kustomize import Object, containers, render
 
 KEYS = re.compile(r"AKIA|ASIA[A-Z0-9]{16}|secret_?access|session_?token|aws_access|BEGIN .*PRIVATE", re.IGNORECASE)
 OPERATOR = cli.commands["operator"]
+PAGE = ROOT / "docs" / "kubernetes.md"
 
 
 @pytest.mark.parametrize("folder", ENTRIES.values(), ids=ENTRIES)
@@ -39,6 +40,16 @@ def test_another_namespace_reaches_everything(tmp_path: Path) -> None:
 
     assert not re.search(r"namespace: daylily$", yaml.safe_dump(found), re.MULTILINE)
     assert {one["metadata"]["name"] for one in found if one["kind"] == "Namespace"} == {"team-a"}
+
+
+def test_the_overlay_of_the_documentation_is_a_dry_run(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```yaml\n(# my-overlay/.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    text = block.replace("../daylily/deploy", os.path.relpath(DEPLOY, tmp_path))
+    (tmp_path / "kustomization.yaml").write_text(text)
+
+    (container,) = (one for document in render(tmp_path) for one in containers(document))
+
+    assert OPERATOR.make_context("operator", container["args"][1:]).params["dry_run"] is True
 
 
 def test_only_the_cluster_wide_one_reaches_beyond_its_namespace() -> None:
