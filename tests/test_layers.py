@@ -23,7 +23,6 @@ FLOORS = {
     "claims": 3,
     "agenda": 3,
     "passes": 3,
-    "invoicing": 3,
     "known": 3,
     "operating": 3,
     "triage": 3,
