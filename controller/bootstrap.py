@@ -30,6 +30,7 @@ from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
+from controller.usage.inventory import read_inventory as read_inventory
 from controller.usage.storage_metrics import StorageReader
 from controller.usage.worksets import WorksetReader
 

@@ -294,7 +294,7 @@ def _stages(one: Cohort, stock: Stock, rules: Fates) -> list[Stage]:
     """The life of these objects under the rules, where they begin in Standard."""
     if not one.current:
         return [Stage(STANDARD, ZERO, None)]
-    fate = rules.get(one.prefix) or rules[""]
+    fate = _nearest(rules, one.prefix)
     return Fate(() if one.small else fate.steps, None if stock.versioned else fate.expires).stages()
 
 
