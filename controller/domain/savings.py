@@ -16,6 +16,8 @@ from controller.domain.prices import GIB, STANDARD, Prices
 
 MONTH = Decimal(30)
 """Days of a month, wherever objects are counted by month."""
+RETENTION = 240
+"""How many days old objects get where nothing says it: what makes the design document's 8.50 of 23.00 USD."""
 SMALL = 128 * 1024
 """Objects below so many bytes are not moved by a rule without a size filter: the default of S3 since September 2024,
 `all_storage_classes_128K` (S3 User Guide, lifecycle-transition-general-considerations)."""
