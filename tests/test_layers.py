@@ -45,6 +45,7 @@ DOORS = {
     "yaml": {"manifests", "store/tables.py", "render"},
     "click": {"entrypoints"},
     "rich": {"entrypoints", "render"},
+    "duckdb": {"usage"},
     "kopf": {"entrypoints"},
     "aiohttp": {"cluster", "entrypoints"},
     "prometheus_client": {"entrypoints"},

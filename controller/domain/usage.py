@@ -46,10 +46,11 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class CostReading:
-    """What Cost Explorer answered for some months of one account.
+    """What Cost Explorer, or a data export, says of some months of one account.
 
     `rows` together are the account's whole cost but the excluded record types, which are in `excluded`. `estimated`:
-    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in.
+    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in. `notes`: what people should
+    know of it, in words.
     """
 
     account: str
@@ -60,6 +61,7 @@ class CostReading:
     as_of: AwareDatetime
     pages: int
     currency: str = "USD"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
