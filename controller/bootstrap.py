@@ -27,6 +27,7 @@ from controller.store.applied_plans import AppliedPlans
 from controller.store.gates import Gates
 from controller.store.lease import LIFETIME, Leases, collect_lease, lease_name
 from controller.store.pauses import Pauses
+from controller.store.statements import Statements
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
@@ -59,7 +60,6 @@ class House:
     """The id of each account, by account name."""
     topic_arns: Mapping[str, str]
     """The alert topic of each account, by account name."""
-    gatekeeper: Gatekeeper
     listener: Listener
     home: Aws
     """The door to where the tables are."""
@@ -75,13 +75,16 @@ class Books:
     statuses: Statuses
     usage: StoredUsage
     gates: StoredGates
+    statements: Statements
     clock: Clock
 
 
 def books(settings: Settings) -> Books:
     """What is stored for these settings. Asks AWS nothing yet."""
     home, table = home_door(settings), settings.tables.billing
-    return Books(Statuses(home, table), usage_months(home, settings), Gates(home, table), utc_now)
+    return Books(
+        Statuses(home, table), usage_months(home, settings), Gates(home, table), Statements(home, table), utc_now
+    )
 
 
 def usage_months(home: Aws, settings: Settings) -> UsageMonths:
@@ -123,7 +126,6 @@ def build(
     limits = settings.safety.model_copy(update={"allow": _allowed(settings, allow)})
     options = Options(settings.controller_id, settings.concurrency, settle, commit, limits, take_over)
     names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
-    keeper = gatekeeper(home, settings, clock)
     return House(
         fleet=Fleet(sites, statuses, clock, options),
         statuses=statuses,
@@ -132,8 +134,7 @@ def build(
         applied_plans=AppliedPlans(home, settings.tables.billing),
         account_ids={name: site.account.account_id for name, site in sites.items()},
         topic_arns={name: site.account.topic_arn for name, site in sites.items()},
-        gatekeeper=keeper,
-        listener=Listener(keeper, spends, usage_months(home, settings), clock),
+        listener=Listener(gatekeeper(home, settings, clock), spends, usage_months(home, settings), clock),
         home=home,
         clock=clock,
         doors=_distinct(home, doors),

@@ -361,6 +361,8 @@ def _unread(readings: Readings) -> Iterator[Problem]:
     for account, cost in readings.costs.items():
         if isinstance(cost, Failure):
             yield Problem(f"cost of account {account}", cost)
+        else:
+            yield from (Problem(f"cost of account {account} in {at}", why) for at, why in cost.refused.items())
     for what, found in (
         ("worksets", readings.worksets),
         ("budget", readings.spends),

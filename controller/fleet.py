@@ -131,6 +131,8 @@ class FleetPlan:
     limits: SafetySettings = field(default_factory=SafetySettings)
     passed_over: int = 0
     """How many keys of other owners within the paths were not looked at: they count in the guard's shares."""
+    by_name: bool = False
+    """Whether somebody asked for each of the orphans by its name: to let go of many of them is no accident then."""
 
     def all_plans(self) -> tuple[Plan, ...]:
         """The plans of all owners, orphans included."""
@@ -181,7 +183,8 @@ class FleetPlan:
         """Why the guard stops an apply of this plan, each with the option that would allow it."""
         pruned = [orphan.plan for orphan in self.orphans if prune and not orphan.lets_go]
         idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
-        released = sum(len(orphan.status.inventory) for orphan in self.orphans if prune and orphan.lets_go)
+        lost = [orphan for orphan in self.orphans if prune and orphan.lets_go and not self.by_name]
+        released = sum(len(orphan.status.inventory) for orphan in lost)
         shares = refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
         return (*shares, *unallowed([*self.plans, *pruned], self.limits.allow))
 

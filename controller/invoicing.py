@@ -8,7 +8,7 @@ from typing import Protocol
 from controller.domain.settings import StatementSettings
 from controller.domain.statement import Filed, State, Statement, correction, draft, issue, why_not_yet
 from controller.domain.usage import CustomerMonth
-from controller.errors import Failure, InvalidInput, Refused
+from controller.errors import Failure, ReconcileError, Refused
 
 
 class Store(Protocol):
@@ -86,7 +86,7 @@ class Invoicing:
         filed = self._filed(customer_id)
         found = next((one for one in filed if one.statement.number == number), None)
         if found is None:
-            raise InvalidInput(f"{customer_id} has no statement {number}")
+            raise ReconcileError(f"{customer_id} has no statement {number}")
         if found.state == state:
             return found
         if found.state != "issued":

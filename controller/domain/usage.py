@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from controller.domain.money import ZERO
+from controller.errors import Failure
 
 FORMAT = 1
 
@@ -49,8 +50,8 @@ class CostReading:
     """What Cost Explorer, or a data export, says of some months of one account.
 
     `rows` together are the account's whole cost but the excluded record types, which are in `excluded`. `estimated`:
-    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in. `notes`: what people should
-    know of it, in words.
+    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in. `refused`: months that it was
+    asked about and did not tell, with the reason; they are not in `months`. `notes`: what else people should know.
     """
 
     account: str
@@ -61,6 +62,7 @@ class CostReading:
     as_of: AwareDatetime
     pages: int
     currency: str = "USD"
+    refused: Mapping[str, Failure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -254,6 +254,50 @@ def costs(**options: Any) -> int:
     return using.costs(**options)
 
 
+_closed_month = click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM", help="A month in UTC, e.g. 2024-01.  [default: the last one]"
+)
+
+
+@cli.command()
+@_closed_month
+@_settings
+@_form
+def chargeback(**options: Any) -> int:
+    """What each cost center is charged for a month, with discounts, shared cost and what is nobody's."""
+    from controller.entrypoints import charging
+
+    return charging.chargeback(**options)
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["focus", "csv", "parquet"]))
+@_closed_month
+@click.option(
+    "--focus-version", "version", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True,
+    help="Version of the FOCUS specification.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where to write it.")
+@click.option("--validate", is_flag=True, help="Check every row against the rules of the specification.")
+@_settings
+def export(**options: Any) -> int:
+    """The charges of a month for other FinOps tools: FOCUS as CSV or Parquet, or a plain CSV."""
+    from controller.entrypoints import charging
+
+    return charging.export(**options)
+
+
+@cli.command("reconcile-bill")
+@_closed_month
+@_settings
+@_form
+def reconcile_bill(**options: Any) -> int:
+    """Hold ledger, Cost Explorer, budgets and statements of a month against each other."""
+    from controller.entrypoints import charging
+
+    return charging.reconcile_bill(**options)
+
+
 @cli.command()
 @click.argument("customer")
 @_settings

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from controller import bootstrap
 from controller.bootstrap import House
+from controller.collect import LEASE
 from controller.domain.custom_resource import Resource
 from controller.domain.customer import Customer
 from controller.domain.gate import Gate
@@ -108,7 +109,7 @@ class AwsEngine:
         loaded = self._loaded
         house = bootstrap.collect_house(loaded.settings, loaded.origin, self._clock)
         try:
-            with house.leases.hold({house.lease: house.lease}, 0, what="collect") as hold:
+            with house.leases.hold({LEASE: house.lease}, 0, what="collect") as hold:
                 collected = house.collector.collect(customers, hold)
         except Refused as refused:
             _log.info("not collected: %s", refused)

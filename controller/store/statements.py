@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +23,7 @@ from controller.domain.month import Month
 from controller.domain.statement import FORMAT, Filed, Kind, State, number_of
 from controller.errors import Failure, PermanentFailure, TransientFailure
 
-PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"})
+PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
 
 RECORD = "statement/"
@@ -46,6 +46,11 @@ class Entry:
     state: State
     total: Decimal
     currency: str
+    issued_on: date
+    due_on: date
+
+
+_ENTRY = TypeAdapter(Entry)
 
 
 class Statements:
@@ -58,8 +63,8 @@ class Statements:
         """All statements of a customer, in the order of their numbers; a Failure for an item that is not ours."""
         return tuple(self._filed(item) for item in self._query(f"{RECORD}{customer_id}"))
 
-    def of_month(self, month: Month) -> tuple[Entry, ...]:
-        """What was issued for a month, by customer."""
+    def of_month(self, month: Month) -> tuple[Entry | Failure, ...]:
+        """What was issued for a month, also what is void, by customer; a Failure for an entry that is not ours."""
         return tuple(_entry(month, decode(item)) for item in self._query(f"{MONTH}{month}"))
 
     def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed:
@@ -78,7 +83,7 @@ class Statements:
                 if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
                     raise
             except TransientFailure as failure:
-                if failure.code != "TransactionConflictException":
+                if failure.code not in ("TransactionConflictException", "TransactionCanceledException"):
                     raise
             else:
                 return filed
@@ -91,8 +96,11 @@ class Statements:
         version = {":version": {"N": str(filed.version)}}
         put = self._put(_item(changed), "#version = :version", {"#version": "version"}, version)
         entry = {"TableName": self._table, "Item": _entry_item(changed)}
+        writes = [{"Put": put}, {"Put": entry}]
+        if _entry_key(changed) != _entry_key(filed):
+            writes.append({"Delete": {"TableName": self._table, "Key": _entry_key(filed)}})
         try:
-            self._transact([{"Put": put}, {"Put": entry}], filed.statement.name)
+            self._transact(writes, filed.statement.name)
         except PermanentFailure as failure:
             if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
                 raise
@@ -110,17 +118,12 @@ class Statements:
             encode({":seen": count}) if count else {},
         )
         once = self._put(_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
-        free = self._put(
-            _entry_item(filed),
-            "attribute_not_exists(#owner) OR #state = :void",
-            {"#owner": "owner", "#state": "state"},
-            {":void": {"S": "void"}},
-        )
+        free = self._put(_entry_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
         self._transact([{"Put": counted}, {"Put": once}, {"Put": free}], filed.statement.name)
 
     def _check_free(self, filed: Filed) -> None:
         there = self._get(_entry_key(filed))
-        if there and there.get("state") != "void":
+        if there:
             raise PermanentFailure(
                 f"{filed.statement.customer_id} has the statement {there.get('number')} for {filed.statement.month}",
                 code="AlreadyIssued",
@@ -217,26 +220,37 @@ def _item(filed: Filed) -> dict[str, Any]:
 
 
 def _entry_key(filed: Filed) -> dict[str, Any]:
-    """One statement for a customer and month; corrections have the number in their key."""
+    """One statement that counts for a customer and month; corrections and what is void have the number in their key."""
     statement = filed.statement
-    owner = statement.customer_id if statement.kind == "statement" else f"{statement.customer_id}/{statement.number}"
+    is_the_one = statement.kind == "statement" and filed.state != "void"
+    owner = statement.customer_id if is_the_one else f"{statement.customer_id}/{statement.number}"
     return encode({"record": f"{MONTH}{statement.month}", "owner": owner})
 
 
 def _entry_item(filed: Filed) -> dict[str, Any]:
     statement = filed.statement
-    told = {"number": statement.number, "kind": statement.kind, "state": filed.state}
-    money = {"total": f"{statement.total:f}", "currency": statement.currency}
-    return _entry_key(filed) | encode({**told, **money, "customer": statement.customer_id})
+    told = {
+        "customer": statement.customer_id,
+        "number": statement.number,
+        "kind": statement.kind,
+        "state": filed.state,
+        "total": f"{statement.total:f}",
+        "currency": statement.currency,
+        "issued": str(statement.issued_on),
+        "due": str(statement.due_on),
+    }
+    return _entry_key(filed) | encode(told)
 
 
-def _entry(month: Month, plain: Mapping[str, Any]) -> Entry:
-    return Entry(
-        customer_id=str(plain.get("customer", "")),
-        month=str(month),
-        number=str(plain.get("number", "")),
-        kind=plain.get("kind", "statement"),
-        state=plain.get("state", "issued"),
-        total=Decimal(str(plain.get("total", "0"))),
-        currency=str(plain.get("currency", "")),
-    )
+def _entry(month: Month, plain: Mapping[str, Any]) -> Entry | Failure:
+    told = {
+        "customer_id": plain.get("customer"),
+        "month": str(month),
+        "issued_on": plain.get("issued"),
+        "due_on": plain.get("due"),
+        **{name: plain.get(name) for name in ("number", "kind", "state", "total", "currency")},
+    }
+    try:
+        return _ENTRY.validate_python(told)
+    except ValueError:
+        return _foreign(str(plain.get("number") or plain.get("owner")), f"its entry in the list of {month} is damaged")

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from controller.aws.clients import Aws
 from controller.domain.status import FORMAT, Status
 from controller.errors import Failure, PermanentFailure, TransientFailure
+from controller.store.records import records
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"})
 
@@ -38,28 +39,15 @@ class Statuses:
 
         Raises PermanentFailure for a missing table, and for an item that a newer version of this tool wrote.
         """
-        statuses: dict[str, Status | Failure] = {}
-        more: dict[str, Any] = {}
-        while True:
-            page = self._call(
-                "query",
-                ConsistentRead=True,
-                KeyConditionExpression="#record = :record",
-                ProjectionExpression="#owner, #version, #format, #status",
-                ExpressionAttributeNames={
-                    "#record": "record",
-                    "#owner": "owner",
-                    "#version": "version",
-                    "#format": "format",
-                    "#status": "status",
-                },
-                ExpressionAttributeValues={":record": {"S": RECORD}},
-                **more,
-            )
-            statuses |= {item["owner"]["S"]: self._status(item) for item in page["Items"]}
-            if not page.get("LastEvaluatedKey"):
-                return statuses
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        read = ("owner", "version", "format", "status")
+        items = records(
+            self._aws,
+            self._table,
+            RECORD,
+            names={f"#{name}": name for name in read},
+            ProjectionExpression=", ".join(f"#{name}" for name in read),
+        )
+        return {item["owner"]["S"]: self._status(item) for item in items}
 
     def save(self, status: Status, fence: int) -> None:
         """Writes version `status.version + 1` over version `status.version`; 0 means that there is none yet.

@@ -75,22 +75,31 @@ class DataExportReader:
         self._export, self._format = export, FORMATS[export.format]
 
     def read(self, months: Sequence[Month], tag_keys: Collection[str]) -> CostReading:
-        """Raises Failure, and then nothing was read: of a delivery that is not whole, not even a part is added up."""
+        """Of a month whose delivery is not whole, not even a part is added up: the reading says why, and tells the
+        others. Raises Failure where the reason is the same for all months.
+        """
         keys = tuple(dict.fromkeys((CUSTOMER_KEY, *tag_keys)))
         known: list[Month] = []
         sums: list[Sum] = []
         notes: list[str] = []
+        refused: dict[str, Failure] = {}
         with self._opened() as export, opened(self._export.memory_mb, self._export.threads) as duck:
             for month in sorted(set(months)):
-                delivery = export.delivery(month)
-                if delivery is None:
-                    notes.append(f"{month}: AWS has delivered nothing of it yet, so its cost is unknown")
+                try:
+                    delivery = export.delivery(month)
+                    if delivery is None:
+                        notes.append(f"{month}: AWS has delivered nothing of it yet, so its cost is unknown")
+                        continue
+                    found, told = self._sums(duck, delivery, month, keys)
+                except Failure as failure:
+                    refused[str(month)] = failure
                     continue
-                found, told = self._sums(duck, delivery, month, keys)
                 known.append(month)
                 sums += found
                 notes += [*delivery.notes, *told]
-        return self._reading(known, sums, keys, notes)
+        if not known and len({str(one) for one in refused.values()}) == 1:
+            raise next(iter(refused.values()))
+        return replace(self._reading(known, sums, keys), refused=refused, notes=tuple(notes))
 
     @contextmanager
     def _opened(self) -> Iterator[Export]:
@@ -120,6 +129,7 @@ class DataExportReader:
         ours = [one for one in found if one.month == str(month)]
         late = sum(one.lines for one in found) - sum(one.lines for one in ours)
         self._check_payer(ours, about)
+        _currency(ours, about)
         return ours, _told(month, len(doubled), late, bool(ours))
 
     def _where(self, doubled: bool) -> str:
@@ -189,9 +199,7 @@ class DataExportReader:
 
     # All months together
 
-    def _reading(
-        self, months: Sequence[Month], sums: Sequence[Sum], keys: Sequence[str], notes: Sequence[str]
-    ) -> CostReading:
+    def _reading(self, months: Sequence[Month], sums: Sequence[Sum], keys: Sequence[str]) -> CostReading:
         apart = {RECORD_TYPES.get(one, one) for one in self._settings.excluded_record_types}
         counted = [one for one in sums if one.record_type not in apart]
         of_s3 = [one for one in counted if one.service in (S3, TRANSFER)]
@@ -207,7 +215,6 @@ class DataExportReader:
             as_of=self._clock(),
             pages=0,
             currency=_currency(sums, self._export.location),
-            notes=tuple(notes),
         )
 
 

@@ -328,6 +328,14 @@ def test_where_there_is_no_export_at_all_that_is_a_failure(written: Written) -> 
         read(written)
 
 
+def test_a_month_that_is_not_whole_takes_the_others_not_along(written: Written) -> None:
+    written.month("2026-10", [cur_row(item("1", day=date(2026, 10, 1)))])
+    written.month(MONTH, [cur_row(item("1"))])[0].unlink()
+    reading = read(written, months=[OCTOBER, NOVEMBER])
+    assert reading.months == ("2026-10",)
+    assert [(month, why.code) for month, why in reading.refused.items()] == [(MONTH, "IncompleteDelivery")]
+
+
 # Bad input
 
 

@@ -1,6 +1,7 @@
 """An export in S3: what is asked of AWS, what is kept on disk, and what happens when a delivery comes in between."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,12 +93,12 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_counted(in_s3: InS3) ->
     in_s3.deliver()
     aws, call = door(), Aws.call
 
-    def replaced(service: str, operation: str, **how: object) -> object:
+    def replaced(service: str, operation: str, **how: Any) -> dict[str, Any]:
         if operation == "get_object" and str(how["Key"]).endswith(".parquet"):
             in_s3.s3.put_object(Bucket=BUCKET, Key=how["Key"], Body=b"new")
-        return call(aws, service, operation, **how)  # type: ignore[arg-type]
+        return call(aws, service, operation, **how)
 
-    aws.call = replaced  # type: ignore[method-assign, assignment]
+    aws.call = replaced  # type: ignore[method-assign]
     with pytest.raises(TransientFailure, match="replaced while it was read"):
         in_s3.read(aws)
     assert in_s3.kept() == []
@@ -112,7 +113,7 @@ def test_a_location_without_an_export_and_a_bucket_that_is_not_there_are_failure
 
 
 def test_a_refusal_of_s3_names_what_was_read(local_environment: Sandbox, in_s3: InS3) -> None:
-    local_environment.faults.add(Fault("s3", "ListObjectsV2", "deny", times=None))
+    local_environment.faults.add(Fault("s3", "ListObjectsV2", "error", code="AccessDenied", status=403, times=None))
     with pytest.raises(PermanentFailure, match=LOCATION):
         in_s3.read(door())
 
@@ -121,9 +122,12 @@ def test_pages_of_a_long_list_are_all_read(in_s3: InS3) -> None:
     in_s3.written.month(MONTH, *([cur_row(item("1"), number)] for number in range(3)))
     in_s3.deliver()
     aws, call = door(), Aws.call
-    aws.call = lambda service, operation, **how: call(  # type: ignore[method-assign]
-        aws, service, operation, **how, **({"MaxKeys": 1} if operation == "list_objects_v2" else {})
-    )
+
+    def one_by_one(service: str, operation: str, **how: Any) -> dict[str, Any]:
+        how |= {"MaxKeys": 1} if operation == "list_objects_v2" else {}
+        return call(aws, service, operation, **how)
+
+    aws.call = one_by_one  # type: ignore[method-assign]
     assert by_service(in_s3.read(aws).rows) == {"EC2 Compute": "3"}
 
 
