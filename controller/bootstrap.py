@@ -18,6 +18,7 @@ from controller.domain.settings import AccountSettings, Settings
 from controller.errors import AccountFailure, InvalidInput
 from controller.fleet import Fleet, Options, Site
 from controller.gatekeeper import Gatekeeper
+from controller.invoicing import Invoicing
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.context import Context
 from controller.listening import Listener
@@ -83,6 +84,11 @@ def books(settings: Settings) -> Books:
     return Books(
         Statuses(home, table), usage_months(home, settings), Gates(home, table), Statements(home, table), utc_now
     )
+
+
+def invoicing(settings: Settings, kept: Books) -> Invoicing:
+    """The flow of statements on these books; what it issues names this process."""
+    return Invoicing(kept.statements, settings.statements, kept.clock, _who())
 
 
 def usage_months(home: Aws, settings: Settings) -> UsageMonths:

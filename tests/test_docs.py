@@ -164,6 +164,7 @@ def world(
     """What `reconcile sandbox` serves, at the root of a checkout."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("controller.bootstrap.utc_now", local_environment.now)
+    monkeypatch.setattr("controller.entrypoints.terminal.width", lambda: 100)
     for name, value in LOCAL.items():
         monkeypatch.setenv(name, value)
     for folder in ("config", "customers"):
