@@ -166,6 +166,7 @@ async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop:
             registry=registry,
             settings=_kopf_settings(),
             standalone=True,
+            identity="daylily-reconcile",  # type: ignore[arg-type] # else it asks for the user's name: a pod's has none
             clusterwide=options.namespace is None,
             namespaces=[options.namespace] if options.namespace else [],
             stop_flag=stop,
