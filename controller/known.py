@@ -11,6 +11,7 @@ from controller.domain.custom_resource import Name, Resource, from_body
 class Seen:
     """What an event says: the resource before and now; None: there was none, or there is none any more."""
 
+    name: Name
     before: Resource | None
     now: Resource | None
     edited: bool = False
@@ -56,14 +57,17 @@ class Known:
         now = from_body(body)
         before = self._resources.get(now.name)
         if kind == "DELETED":
-            self._resources.pop(now.name, None)
-            self._kept.pop(now.name, None)
-            return Seen(before, None)
-        if kind and before and _is_older(now, before):
-            return Seen(before, before)
+            self.forget(now.name)
+            return Seen(now.name, before, None)
+        if before and _is_older(now, before):
+            return Seen(now.name, before, before)
         self._resources[now.name] = now
         ours = {self._being_written.get(now.name), before.packed_status if before else None}
-        return Seen(before, now, edited=before is not None and now.packed_status not in ours)
+        return Seen(now.name, before, now, edited=before is not None and now.packed_status not in ours)
+
+    def forget(self, name: Name) -> None:
+        self._resources.pop(name, None)
+        self._kept.pop(name, None)
 
     def is_news(self, resource: Resource, text: str) -> bool:
         """Whether the cluster does not say so yet; what it keeps only a part of is not said to it again."""
@@ -93,6 +97,6 @@ class Known:
 
 
 def _is_older(now: Resource, before: Resource) -> bool:
-    """Whether an event tells what the answer to a write of ours has overtaken."""
+    """Whether what is told has been overtaken: by the answer to a write of ours, or, of a list, by the watch."""
     versions = (now.version, before.version)
     return now.uid == before.uid and all(one.isdigit() for one in versions) and int(now.version) < int(before.version)

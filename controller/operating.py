@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from controller.agenda import Agenda
 from controller.domain.custom_resource import Name, Resource, packed
 from controller.domain.customer import Customer
-from controller.errors import PermanentFailure, ReconcileError, TransientFailure, unexpected
+from controller.errors import Failure, PermanentFailure, ReconcileError, TransientFailure, unexpected
 from controller.known import Known
 from controller.passes import Due, Passed, Verdict, is_account
 from controller.reconcile import Stop
@@ -34,7 +34,12 @@ GATHER = 5.0
 """Seconds after which it begins even so."""
 LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
+SETTINGS = 10.0
+"""Seconds between two looks at the settings."""
 NEVER = float("inf")
+
+Lister = Callable[[], AsyncIterator[Mapping[str, Any]]]
+"""All customer resources, as the API server has them now."""
 
 
 class Leadership(Protocol):
@@ -97,6 +102,7 @@ class Operator:
     def __init__(
         self,
         cluster: Cluster,
+        listed: Lister,
         engine: Engine,
         leadership: Leadership,
         meter: Meter,
@@ -106,7 +112,7 @@ class Operator:
         *,
         only_watch: bool = False,
     ) -> None:
-        self._engine, self._leadership, self._meter = engine, leadership, meter
+        self._listed, self._engine, self._leadership, self._meter = listed, engine, leadership, meter
         self._clock, self._spread, self._times, self._only_watch = clock, spread, times, only_watch
         self.known = Known()
         self.agenda: Agenda[Name] = Agenda(time.monotonic, spread)
@@ -116,20 +122,27 @@ class Operator:
         self._news = asyncio.Event()
         self._stopping = threading.Event()
         self._resync_at = self._collect_at = NEVER
+        self._settings_at = 0.0
         self._collecting: asyncio.Task[None] | None = None
         self.pass_number = 0
         self.alive_at = time.monotonic()
         """When a pass last ended, whatever came of it."""
 
-    def seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED."""
+    def seen(self, kind: str | None, body: Mapping[str, Any]) -> Name:
+        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED. Which one it is."""
         seen = self.known.take(kind, body)
-        if seen.now is None and seen.before:
-            self.agenda.forget(seen.before.name)
-        if seen.is_due and seen.now:
-            self._wake([seen.now.name])
+        if seen.now is None:
+            self._forget(seen.name)
+        elif seen.is_due:
+            self._wake([seen.name])
         if seen.frees:
             self._wake(self._clashing)
+        return seen.name
+
+    def _forget(self, name: Name) -> None:
+        self.known.forget(name)
+        self.agenda.forget(name)
+        self._wake(self._clashing)
 
     async def run(self) -> None:
         """Works until it is stopped."""
@@ -153,6 +166,9 @@ class Operator:
 
     async def _lead(self) -> None:
         """While this replica leads: what it knew before is not certain any more, so everything is due."""
+        if not await self._list():
+            await self._pause(LOOK)
+            return
         await self._learn_figures()
         self._resync_at = 0.0
         self._collect_at = time.monotonic() if self._times.collect and not self._only_watch else NEVER
@@ -163,16 +179,43 @@ class Operator:
             self._begin_to_collect()
         await self._pause(LOOK)
 
+    async def _list(self) -> bool:
+        """Learns of all resources, and forgets those that are gone: a watch with a gap in it tells of none of them.
+
+        Before anything is done for one of them all have to be known: two may claim the same.
+        """
+        known, listed = set(self.known), set[Name]()
+        try:
+            async for body in self._listed():
+                listed.add(self.seen(None, body))
+        except Failure as failure:
+            _log.error("the customers cannot be listed: %s", failure)
+            return False
+        for name in known - listed:
+            self._forget(name)
+        return True
+
     async def _is_due(self) -> bool:
         """Waits until something is due, for a while."""
         self._news.clear()
         wait = min(self.agenda.next_at() or NEVER, self._resync_at) - time.monotonic()
         if wait > 0:
             await self._pause(min(wait, LOOK))
+        await self._look_at_settings()
         return min(self.agenda.next_at() or NEVER, self._resync_at) <= time.monotonic()
+
+    async def _look_at_settings(self, *, even_so: bool = False) -> None:
+        """At most every few seconds, and before each pass."""
+        if time.monotonic() < self._settings_at and not even_so:
+            return
+        self._settings_at = time.monotonic() + SETTINGS
+        if await asyncio.to_thread(self._engine.refresh):
+            _log.info("settings were changed: everything is due")
+            self._wake(self.known)
 
     async def _turn(self) -> None:
         if time.monotonic() >= self._resync_at:
+            await self._list()
             self._wake(self.known)
             self._resync_at = time.monotonic() + self._times.resync * (0.9 + 0.2 * self._spread())
         await self._gather()
@@ -207,16 +250,14 @@ class Operator:
 
     async def _pass(self, due: Sequence[Resource]) -> Passed:
         """Finalizers first, then AWS, then what is told, and in the end what AWS is rid of."""
-        if await asyncio.to_thread(self._engine.refresh):
-            _log.info("settings were changed: everything is due")
-            self._wake(self.known)
+        await self._look_at_settings(even_so=True)
         found = await asyncio.to_thread(triage, due, self.known.all(), self._read)
         self._clashing = (self._clashing - {one.name for one in due}) | found.clashing
         if not self._only_watch:
             await self._let_go(dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced})
             await self._hold_on_to(found)
-        leaving = {id_: name.source for name, id_ in found.leaving.items()}
-        passed = await asyncio.to_thread(self._engine.run, Due(tuple(found.customers.values()), leaving), self._stops)
+        asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
+        passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
         await self._writer.statuses(await asyncio.to_thread(lambda: list(self._told(found, passed))))
         if not self._only_watch:
             await self._let_go(_farewells(found, passed))
@@ -340,5 +381,5 @@ class Operator:
 
 def _farewells(found: Triage, passed: Passed) -> dict[Name, Event | None]:
     """To what is gone from AWS, or let go of."""
-    verdicts = {name: passed.verdicts.get(id_) for name, id_ in found.leaving.items()}
+    verdicts = {name: passed.verdicts.get(one.customer_id) for name, one in found.leaving.items()}
     return {name: resource_events.farewell(one) for name, one in verdicts.items() if one and one.gone}

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from controller.domain.customer import Account, Customer
+from controller.domain.customer import Account, Customer, DeletionPolicy
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Plan
 from controller.domain.safety import unallowed
@@ -49,11 +49,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """A customer that is being deleted, as its resource says now: that counts, and not what was applied last."""
+
+    customer_id: str
+    source: str
+    policy: DeletionPolicy
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
-    """What a pass is about: customers that are wanted, and the sources of those that are being deleted, by id."""
+    """What a pass is about: customers that are wanted, and those that are being deleted, by id."""
 
     customers: Sequence[Customer]
-    leaving: Mapping[str, str] = field(default_factory=dict)
+    leaving: Mapping[str, Leaving] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +99,11 @@ class Passes:
         return Passed(_verdicts(plan, results, due))
 
     def _plan(self, due: Due) -> FleetPlan:
-        sources = frozenset(due.leaving.values())
+        sources = frozenset(one.source for one in due.leaving.values())
         wanted = Desired(tuple(due.customers), covers=lambda source: source in sources, partial=True)
-        return guarded(replace(self._fleet.plan(wanted), by_name=True))
+        plan = self._fleet.plan(wanted)
+        orphans = (_as_it_leaves(orphan, due.leaving.get(orphan.status.owner_id)) for orphan in plan.orphans)
+        return guarded(replace(plan, orphans=tuple(orphans), by_name=True))
 
     def _foreseen(self, plan: FleetPlan) -> dict[str, Verdict]:
         statuses = self._fleet.foresee(plan)
@@ -108,6 +120,15 @@ class Passes:
             id_: replace(one, failure=waits) if id_ in changing and not one.failure else one
             for id_, one in self._foreseen(plan).items()
         }
+
+
+def _as_it_leaves(orphan: Orphan, leaving: Leaving | None) -> Orphan:
+    """What only lets go touches nothing in AWS, so that is done for a suspended one, too."""
+    if leaving is None:
+        return orphan
+    suspended = leaving.suspended and leaving.policy == "Delete"
+    owner = replace(orphan.plan.owner, suspend=suspended, deletion_policy=leaving.policy)
+    return Orphan(replace(orphan.status, deletion_policy=leaving.policy), replace(orphan.plan, owner=owner))
 
 
 def guarded(plan: FleetPlan) -> FleetPlan:
@@ -146,8 +167,6 @@ def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
     failure = result.plan.refused or result.unsaved
     if orphan is None:
         return Verdict(result.plan, result.outcomes, result.status, failure)
-    if orphan.suspended and orphan.status.deletion_policy == "Retain":
-        return Verdict(result.plan, gone=True, status=orphan.status)
     if orphan.suspended:
         words = "it is suspended, so nothing of it is removed"
         failure = failure or PermanentFailure(

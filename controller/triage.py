@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from controller.domain.custom_resource import Name, Resource
-from controller.domain.customer import Customer
+from controller.domain.customer import Customer, DeletionPolicy
+from controller.passes import Leaving
 
 Reader = Callable[[Resource], Customer | str]
 """The customer of a resource, or what is wrong with it."""
@@ -16,12 +17,12 @@ DUPLICATE, INVALID = "Duplicate", "InvalidSpec"
 class Triage:
     """Resources by what is to be done with them.
 
-    `leaving`: being deleted, with the customer id that AWS is to be rid of. `free`: being deleted, and nothing in AWS
-    is theirs. `forced`: let go as a person says. `wrong`: left alone, with a code and words.
+    `leaving`: being deleted, and AWS to be rid of them as their spec says now. `free`: being deleted, and nothing in
+    AWS is theirs. `forced`: let go as a person says. `wrong`: left alone, with a code and words.
     """
 
     customers: dict[Name, Customer] = field(default_factory=dict)
-    leaving: dict[Name, str] = field(default_factory=dict)
+    leaving: dict[Name, Leaving] = field(default_factory=dict)
     free: list[Name] = field(default_factory=list)
     forced: list[Name] = field(default_factory=list)
     wrong: dict[Name, tuple[str, str]] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class Triage:
     def owners(self) -> dict[str, Name]:
         """Who is asked about, by customer id."""
         wanted = {customer.customer_id: name for name, customer in self.customers.items()}
-        return wanted | {id_: name for name, id_ in self.leaving.items()}
+        return wanted | {one.customer_id: name for name, one in self.leaving.items()}
 
 
 def triage(due: Iterable[Resource], everything: Collection[Resource], read: Reader) -> Triage:
@@ -65,7 +66,14 @@ def _sort_leaving(resource: Resource, found: Triage, *, is_second: bool) -> None
     elif is_second or not resource.customer_id:
         found.free.append(resource.name)
     else:
-        found.leaving[resource.name] = resource.customer_id
+        found.leaving[resource.name] = _leaving(resource)
+
+
+def _leaving(resource: Resource) -> Leaving:
+    """By the spec as it stands: where it says nothing sane of its deletion, nothing is removed."""
+    spec = resource.spec
+    policy: DeletionPolicy = "Delete" if spec.get("deletionPolicy") == "Delete" else "Retain"
+    return Leaving(resource.customer_id, resource.name.source, policy, resource.paused or spec.get("suspend") is True)
 
 
 def _holders(resources: Iterable[Resource]) -> dict[tuple[str, str], Name]:

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.domain.customer import Customer, Origin, Place
+from controller.domain.customer import Customer, DeletionPolicy, Origin, Place
 from controller.domain.settings import SafetySettings
 from controller.errors import PermanentFailure, Refused, TransientFailure
 from controller.fleet import Hold, Options, Unheld
-from controller.passes import Due, Passed, Passes
+from controller.passes import Due, Leaving, Passed, Passes
 from tests.fakes import Town, customer
 
 
@@ -37,10 +37,17 @@ def owned(customer_id: str = "acme", *buckets: str, **changes: Any) -> Customer:
 
 
 def run(
-    town: Town, *customers: Customer, leases: Leases | None = None, only_watch: bool = False, leaving: str = ""
+    town: Town,
+    *customers: Customer,
+    leases: Leases | None = None,
+    only_watch: bool = False,
+    leaving: str = "",
+    policy: DeletionPolicy = "Retain",
+    suspended: bool = False,
 ) -> Passed:
     passes = Passes(town.fleet, leases or Leases(), {"default": "1/default"}, only_watch=only_watch)
-    return passes.run(Due(customers, {leaving: source(leaving)} if leaving else {}))
+    gone = {leaving: Leaving(leaving, source(leaving), policy, suspended)} if leaving else {}
+    return passes.run(Due(customers, gone))
 
 
 def test_what_is_due_is_applied_and_told() -> None:
@@ -101,8 +108,8 @@ def test_a_customer_that_leaves_by_retain_is_let_go_and_stays_in_aws() -> None:
 
 def test_a_customer_that_leaves_by_delete_is_removed_from_aws() -> None:
     town = Town()
-    run(town, owned(deletion_policy="Delete"), owned("beta"))
-    verdict = run(town, leaving="acme").verdicts["acme"]
+    run(town, owned(), owned("beta"))
+    verdict = run(town, leaving="acme", policy="Delete").verdicts["acme"]
     assert verdict.gone
     assert ("thing", "acme-bucket") not in town.world.things
     assert ("thing", "beta-bucket") in town.world.things
@@ -112,19 +119,28 @@ def test_what_cannot_be_removed_keeps_the_customer() -> None:
     town = Town()
     run(town, owned(deletion_policy="Delete"))
     town.world.failing["delete acme-bucket"] = TransientFailure("no answer")
-    verdict = run(town, leaving="acme").verdicts["acme"]
+    verdict = run(town, leaving="acme", policy="Delete").verdicts["acme"]
     assert not verdict.gone
     assert verdict.failures
 
 
 def test_a_suspended_customer_that_leaves_is_kept_by_delete_and_let_go_by_retain() -> None:
-    for policy, gone in (("Delete", False), ("Retain", True)):
+    policies: tuple[tuple[DeletionPolicy, bool], ...] = (("Delete", False), ("Retain", True))
+    for policy, gone in policies:
         town = Town()
         run(town, owned(deletion_policy=policy))
-        run(town, owned(deletion_policy=policy, suspend=True))
-        verdict = run(town, leaving="acme").verdicts["acme"]
+        verdict = run(town, leaving="acme", policy=policy, suspended=True).verdicts["acme"]
         assert verdict.gone is gone
+        assert ("acme" in town.store.statuses) is not gone
         assert ("thing", "acme-bucket") in town.world.things
+
+
+def test_what_was_applied_suspended_leaves_once_it_is_suspended_no_more() -> None:
+    town = Town()
+    run(town, owned())
+    run(town, owned(suspend=True))
+    assert run(town, leaving="acme", policy="Delete").verdicts["acme"].gone
+    assert ("thing", "acme-bucket") not in town.world.things
 
 
 def test_who_was_never_applied_leaves_at_once() -> None:
@@ -167,6 +183,8 @@ def test_who_a_stopped_pass_did_not_come_to_is_not_told_of() -> None:
     town = Town()
     run(town, owned())
     passes = Passes(town.fleet, Leases(), {"default": "1/default"})
-    passed = passes.run(Due((owned(limit=900), owned("new")), {"gone": source("gone")}), stop=lambda: True)
+    passed = passes.run(
+        Due((owned(limit=900), owned("new")), {"gone": Leaving("gone", source("gone"), "Delete")}), stop=lambda: True
+    )
     assert set(passed.verdicts) == {"gone"}
     assert ("thing", "new-bucket") not in town.world.things

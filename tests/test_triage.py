@@ -73,3 +73,13 @@ def test_garbage_claims_nothing_and_stops_nobody(spec: object) -> None:
     odd = resource("odd", spec=spec if spec is not None else {"customerId": None})
     found = triage([odd, resource("acme")], [odd, resource("acme")], lambda one: customer(one.customer_id or "x"))
     assert "acme" in names(found.customers)
+
+
+def test_a_deletion_goes_by_the_spec_as_it_stands() -> None:
+    spec = {"customerId": "acme", "deletionPolicy": "Delete", "suspend": True}
+    (leaving,) = sort(resource("acme", deleting=True, spec=spec)).leaving.values()
+    assert (leaving.policy, leaving.suspended) == ("Delete", True)
+    (leaving,) = sort(
+        resource("acme", deleting=True, spec={"customerId": "acme", "deletionPolicy": 7})
+    ).leaving.values()
+    assert (leaving.policy, leaving.suspended) == ("Retain", False)

@@ -55,9 +55,9 @@ class Role:
 class Aws:
     """Calls to one AWS account. Safe to use from many threads.
 
-    Every attempt is counted in `calls` under `service:Operation`, every answer that costs money in `paid_calls`. Once
-    AWS refuses the credentials, every further call fails at once and without a request: a thousand customers are one
-    error, not a thousand.
+    Every attempt is counted in `calls` under `service:Operation`, those that were refused also in `refusals`, with the
+    service's code, and every answer that costs money in `paid_calls`. Once AWS refuses the credentials, every further
+    call fails at once and without a request: a thousand customers are one error, not a thousand.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Aws:
         except BotoCoreError as error:  # a profile that does not exist, half a pair of keys
             raise translate(error, "", "") from error
         self.calls: Counter[str] = Counter()
+        self.refusals: Counter[tuple[str, str]] = Counter()
         self.paid_calls = 0
         self._concurrency = concurrency
         self._retry = retry or PATIENT
@@ -106,6 +107,8 @@ class Aws:
             try:
                 answer: dict[str, Any] = method(**parameters)
             except ClientError as error:
+                with self._lock:
+                    self.refusals[name, str(error.response.get("Error", {}).get("Code", ""))] += 1
                 if is_throttled(error) and error.operation_name != "AssumeRole":  # made by botocore on the way
                     pace.throttled()
                 raise

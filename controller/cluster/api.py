@@ -6,8 +6,9 @@ What is watched comes through kopf; this is for patches, events and the lease.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import aiohttp
 
@@ -23,6 +24,8 @@ FIRST_WAIT = 0.5
 TIMEOUT = aiohttp.ClientTimeout(total=15)
 HEALING = frozenset({429, 500, 502, 503, 504})
 """Answers of the API server that another try may change."""
+PAGE = 500
+"""Items in one answer to a list."""
 CONNECTIONS = 16
 """Calls at a time: the API server's fairness gives one client not much more."""
 
@@ -56,6 +59,18 @@ class Api:
 
     async def get(self, path: str) -> dict[str, Any]:
         return await self._call("GET", path)
+
+    async def items(self, path: str) -> AsyncIterator[dict[str, Any]]:
+        """Everything that is listed there, page by page."""
+        more = ""
+        while True:
+            page = await self.get(f"{path}?limit={PAGE}{more}")
+            for item in page.get("items") or ():
+                yield item
+            going_on = (page.get("metadata") or {}).get("continue")
+            if not going_on:
+                return
+            more = f"&continue={quote(going_on, safe='')}"
 
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return await self._call("POST", path, body)

@@ -62,6 +62,11 @@ class Resource:
     buckets: tuple[str, ...]
     packed_spec: str = field(repr=False)
     packed_status: str = field(repr=False)
+    is_ready: bool = False
+    spent: float | None = None
+    limit: float | None = None
+    currency: str = ""
+    """What the status says of this month, for the metrics: as near as a float comes."""
 
     @property
     def spec(self) -> Any:
@@ -109,7 +114,9 @@ def from_body(body: Mapping[str, Any]) -> Resource:
     """The resource in what the API server sent. Tolerant: with validation off anything may stand in spec and status."""
     meta = body.get("metadata") or {}
     notes = meta.get("annotations") or {}
-    spec = body.get("spec")
+    spec, status = body.get("spec"), body.get("status")
+    usage = _inside(status, "usage")
+    true = {_text(_inside(one, "type")) for one in _conditions(status) if _inside(one, "status") == "True"}
     return Resource(
         name=Name(meta.get("namespace", ""), meta["name"]),
         uid=meta.get("uid", ""),
@@ -125,8 +132,24 @@ def from_body(body: Mapping[str, Any]) -> Resource:
         customer_id=_text(_inside(spec, "customerId")),
         buckets=tuple(_buckets(spec)),
         packed_spec=packed(spec),
-        packed_status=packed(body.get("status")),
+        packed_status=packed(status),
+        is_ready="Ready" in true,
+        spent=_number(_inside(usage, "spent")),
+        limit=_number(_inside(usage, "limit")),
+        currency=_text(_inside(usage, "currency")),
     )
+
+
+def _conditions(status: Any) -> list[Any]:
+    found = _inside(status, "conditions")
+    return found if isinstance(found, list) else []
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(_text(value))
+    except ValueError:
+        return None
 
 
 def _buckets(spec: Any) -> Iterator[str]:

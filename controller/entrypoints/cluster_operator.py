@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import kopf
 from controller import bootstrap
 from controller.cluster.api import Api
 from controller.cluster.leader import Leader
-from controller.domain.custom_resource import GROUP, PLURAL, VERSION, collection
+from controller.domain.custom_resource import GROUP, PLURAL, VERSION, Resource, collection
 from controller.entrypoints import exit_codes, json_logs, metrics
 from controller.entrypoints.engine import AwsEngine
 from controller.entrypoints.terminal import say
@@ -102,7 +102,15 @@ async def _run(options: Options, engine: AwsEngine, current: list[Operator]) -> 
     leader = Leader(api, options.lease_namespace, lease, identity, time.monotonic, bootstrap.utc_now)
     meter = metrics.Meter(by_customer=options.by_customer)
     operating = Operator(
-        api, engine, leader, meter, bootstrap.utc_now, random.random, options.times, only_watch=options.only_watch
+        api,
+        lambda: api.items(collection(options.namespace)),
+        engine,
+        leader,
+        meter,
+        bootstrap.utc_now,
+        random.random,
+        options.times,
+        only_watch=options.only_watch,
     )
     current.append(operating)
     vitals = _Vitals(operating, leader, engine, api, options.times)
@@ -246,7 +254,10 @@ class _Vitals:
     def queue(self) -> tuple[int, float]:
         return len(self.operating.agenda), self.operating.agenda.oldest
 
-    def aws_calls(self) -> Mapping[str, int]:
+    def customers(self) -> Iterable[Resource]:
+        return self.operating.known.all()
+
+    def aws_calls(self) -> Mapping[tuple[str, str], int]:
         return self.engine.calls
 
     def cluster_calls(self) -> Mapping[tuple[str, int], int]:

@@ -2,11 +2,13 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from controller import bootstrap
+from controller.aws.clients import Aws
 from controller.bootstrap import House
 from controller.collect import LEASE
 from controller.domain.custom_resource import Resource
@@ -44,7 +46,7 @@ class AwsEngine:
         self._text = self._content()
         self._loaded: LoadedSettings = inputs.read_settings(settings, overrides)
         self._house: House | None = None
-        self._calls_before: dict[str, int] = {}
+        self._calls_before: Counter[tuple[str, str]] = Counter()
         self.trouble = ""
 
     @property
@@ -52,11 +54,9 @@ class AwsEngine:
         return self._loaded.settings.controller_id
 
     @property
-    def calls(self) -> Mapping[str, int]:
-        """How often each operation of AWS was called, by `service:Operation`."""
-        now = dict(bootstrap.count_calls(self._house.doors)) if self._house else {}
-        names = self._calls_before.keys() | now.keys()
-        return {name: self._calls_before.get(name, 0) + now.get(name, 0) for name in names}
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """How often each operation of AWS was called, by `service:Operation` and the code of the answer."""
+        return self._calls_before + (_answers(self._house.doors) if self._house else Counter())
 
     def refresh(self) -> bool:
         try:
@@ -116,6 +116,8 @@ class AwsEngine:
         except Refused as refused:
             _log.info("not collected: %s", refused)
             return
+        finally:
+            self._calls_before += _answers(house.doors)
         for problem in collected.problems:
             _log.warning("collect: %s", problem)
 
@@ -135,7 +137,8 @@ class AwsEngine:
         return False
 
     def _leave_house(self) -> None:
-        self._calls_before = dict(self.calls)
+        if self._house:
+            self._calls_before += _answers(self._house.doors)
         self._house = None
 
     def _content(self) -> bytes | None:
@@ -144,6 +147,19 @@ class AwsEngine:
             return path.read_bytes() if path else None
         except OSError as error:
             raise InvalidInput(f"{path}: the settings cannot be read: {error.strerror}") from error
+
+
+def _answers(doors: Iterable[Aws]) -> Counter[tuple[str, str]]:
+    """Calls by operation and code; what was not refused is OK."""
+    found: Counter[tuple[str, str]] = Counter()
+    for door in doors:
+        found += Counter(dict(door.refusals))
+        found += Counter({(name, "OK"): count - _refused(door, name) for name, count in list(door.calls.items())})
+    return found
+
+
+def _refused(door: Aws, operation: str) -> int:
+    return sum(count for (name, _), count in list(door.refusals.items()) if name == operation)
 
 
 def _figures(month: CustomerMonth | None, gate: Gate | None) -> Figures:

@@ -5,7 +5,7 @@
 /metrics   all figures below
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -13,11 +13,25 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from controller.errors import ReconcileError
-from controller.passes import Passed, is_account
-from controller.render.status_figures import spending
+from controller.passes import Passed
 
 BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """Seconds that a pass takes, from one customer to a fleet."""
+
+
+class Standing(Protocol):
+    """How a customer stands, as far as its status says it."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def is_ready(self) -> bool: ...
+    @property
+    def spent(self) -> float | None: ...
+    @property
+    def limit(self) -> float | None: ...
+    @property
+    def currency(self) -> str: ...
 
 
 class Vitals(Protocol):
@@ -31,7 +45,8 @@ class Vitals(Protocol):
         """How many are due, and for how many seconds the first of them has been."""
         ...
 
-    def aws_calls(self) -> Mapping[str, int]: ...
+    def customers(self) -> Iterable[Standing]: ...
+    def aws_calls(self) -> Mapping[tuple[str, str], int]: ...
     def cluster_calls(self) -> Mapping[tuple[str, int], int]: ...
     def settings_are_good(self) -> bool: ...
 
@@ -53,13 +68,7 @@ class Meter:
             "reconcile_changes", "Changes to AWS", ["kind", "action", "result"], registry=self.registry
         )
         self._drift = Counter("reconcile_drift", "Keys that somebody changed in AWS", ["kind"], registry=self.registry)
-        self._failing = Gauge("reconcile_failing_customers", "Customers that are not as wanted", registry=self.registry)
         self._writes = Counter("reconcile_cluster_writes", "Writes to the cluster", ["what"], registry=self.registry)
-        self._cost = Gauge("customer_cost", "Spent this month", ["customer", "currency"], registry=self.registry)
-        self._used = Gauge(
-            "customer_budget_used_ratio", "Share of the budget that is spent", ["customer"], registry=self.registry
-        )
-        self._not_as_wanted: set[str] = set()
         for result in ("ok", "failed"):
             self._passes.labels(result)  # there from the start, so that the first one is an increase
 
@@ -67,23 +76,12 @@ class Meter:
         self._passes.labels("ok").inc()
         self._seconds.observe(seconds)
         self._success.set_to_current_time()
-        for id_, verdict in passed.verdicts.items():
+        for verdict in passed.verdicts.values():
             for outcome in verdict.outcomes:
                 result = "failed" if outcome.failure else "done" if outcome.tried else "not tried"
                 self._changes.labels(outcome.change.key.kind, outcome.change.action, result).inc()
                 if outcome.change.drift:
                     self._drift.labels(outcome.change.key.kind).inc()
-            (self._not_as_wanted.add if verdict.failures else self._not_as_wanted.discard)(id_)
-            if verdict.gone:
-                self._cost.remove_by_labels({"customer": id_})
-                self._used.remove_by_labels({"customer": id_})
-            elif self._by_customer and verdict.status and not is_account(verdict):
-                spent = spending(verdict.status)
-                if spent.actual is not None:
-                    self._cost.labels(id_, spent.currency).set(float(spent.actual))
-                if spent.actual is not None and spent.limit:
-                    self._used.labels(id_).set(float(spent.actual / spent.limit))
-        self._failing.set(len(self._not_as_wanted))
 
     def failed(self, failure: ReconcileError, seconds: float) -> None:
         self._passes.labels("failed").inc()
@@ -94,16 +92,17 @@ class Meter:
 
     def watch(self, vitals: Vitals) -> None:
         """Also tells what these say, whenever somebody asks."""
-        self.registry.register(_Asked(vitals))
+        self.registry.register(_Asked(vitals, by_customer=self._by_customer))
 
 
 class _Asked:
     """Figures that others count."""
 
-    def __init__(self, vitals: Vitals) -> None:
-        self._vitals = vitals
+    def __init__(self, vitals: Vitals, *, by_customer: bool) -> None:
+        self._vitals, self._by_customer = vitals, by_customer
 
     def collect(self) -> Iterator[Metric]:
+        yield from self._of_customers(list(self._vitals.customers()))
         vitals = self._vitals
         depth, age = vitals.queue()
         yield GaugeMetricFamily("reconcile_leader", "Whether this replica works", value=vitals.leads())
@@ -112,14 +111,28 @@ class _Asked:
         yield GaugeMetricFamily("reconcile_queue_age_seconds", "How long the first of them waits", value=age)
         good = vitals.settings_are_good()
         yield GaugeMetricFamily("reconcile_settings_good", "0: they are broken, the last good ones serve", value=good)
-        calls = CounterMetricFamily("aws_requests", "Calls to AWS", labels=["service", "operation"])
-        for name, count in vitals.aws_calls().items():
-            calls.add_metric(name.split(":", 1), count)
+        calls = CounterMetricFamily("aws_requests", "Calls to AWS", labels=["service", "operation", "code"])
+        for (name, answer), count in vitals.aws_calls().items():
+            calls.add_metric([*name.split(":", 1), answer], count)
         yield calls
         asked = CounterMetricFamily("cluster_requests", "Calls to the API server", labels=["verb", "code"])
         for (verb, code), count in vitals.cluster_calls().items():
             asked.add_metric([verb, str(code)], count)
         yield asked
+
+    def _of_customers(self, customers: Sequence[Standing]) -> Iterator[Metric]:
+        """What their statuses say."""
+        failing = sum(not one.is_ready for one in customers)
+        yield GaugeMetricFamily("reconcile_failing_customers", "Customers that are not as wanted", value=failing)
+        cost = GaugeMetricFamily("customer_cost", "Spent this month", labels=["customer", "currency"])
+        used = GaugeMetricFamily("customer_budget_used_ratio", "Share of the budget spent", labels=["customer"])
+        for one in customers if self._by_customer else ():
+            if one.spent is not None:
+                cost.add_metric([one.customer_id, one.currency], one.spent)
+            if one.spent is not None and one.limit:
+                used.add_metric([one.customer_id], one.spent / one.limit)
+        yield cost
+        yield used
 
 
 async def serve(address: str | None, port: int, meter: Meter, vitals: Vitals) -> web.AppRunner:

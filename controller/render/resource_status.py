@@ -14,7 +14,6 @@ from controller.domain.custom_resource import Resource
 from controller.domain.customer import Alert, Customer
 from controller.domain.gate import Gate
 from controller.domain.money import ZERO
-from controller.domain.plan import Plan
 from controller.domain.resource_status import MESSAGE, NAME, PLAN_TEXT, RESOURCES, SERVICES, SHORT, fit
 from controller.domain.status import Status
 from controller.domain.usage_report import UsageReport
@@ -71,7 +70,7 @@ def document(shown: Shown, verdict: Verdict) -> dict[str, Any]:
     spent = _spending(shown, verdict.status)
     conditions = dict(_stored(verdict.status)) | _problem(verdict)
     conditions |= _paused(shown, conditions) | dict(_figure_conditions(shown, spent))
-    if _has_drifted(verdict.plan, shown):
+    if _has_drifted(verdict):
         conditions["Drifted"] = ("True", "ChangedInAWS", "something of ours was changed in AWS by hand")
     return _written(
         shown,
@@ -196,10 +195,11 @@ def _paused(shown: Shown, conditions: Conditions) -> Conditions:
     return {"Paused": ("True", "ReconcilePaused", "the annotation says so: observed only, nothing is changed")}
 
 
-def _has_drifted(plan: Plan | None, shown: Shown) -> bool:
-    """Whether drift is left as it is: by a dry run, or while paused. What is put back is an event."""
-    idle = shown.resource.paused or (shown.customer is not None and shown.customer.suspend)
-    return bool(plan and idle and any(change.drift for change in plan.changes))
+def _has_drifted(verdict: Verdict) -> bool:
+    """Whether drift is left as it is: by a dry run, while paused, or by a failure. What is put back is an event."""
+    done = {outcome.change.key for outcome in verdict.outcomes if outcome.ok}
+    changes = verdict.plan.changes if verdict.plan else ()
+    return any(change.drift and change.key not in done for change in changes)
 
 
 def _spending(shown: Shown, status: Status | None) -> Spending:

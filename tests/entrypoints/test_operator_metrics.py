@@ -1,16 +1,8 @@
 """What the operator tells Prometheus."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
-
-from controller.domain.status import Figures, Status
 from controller.entrypoints.metrics import Meter
 from controller.errors import TransientFailure
-from controller.passes import Passed, Verdict
-
-NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
-SPENT = Figures("budget", "acme", {"actual": "250.00", "limit": "500.00", "currency": "USD"}, NOW)
-ACME = Status("acme", "acme", "default", "default", figures=(SPENT,))
+from tests.entrypoints.well import Well
 
 
 def told(meter: Meter, name: str) -> dict[str, float]:
@@ -28,12 +20,16 @@ def test_the_first_failed_pass_is_an_increase() -> None:
     assert told(meter, "reconcile_passes_total") == {"ok": 0, "failed": 1}
 
 
-def test_nothing_is_told_any_more_of_a_customer_that_is_gone() -> None:
-    meter, beta = Meter(), replace(ACME, owner_id="beta")
-    meter.passed(Passed({"acme": Verdict(status=ACME), "beta": Verdict(status=beta)}), 1)
-    assert told(meter, "customer_budget_used_ratio") == {"acme": 0.5, "beta": 0.5}
+def test_customers_are_told_of_as_their_statuses_say() -> None:
+    meter = Meter()
+    meter.watch(Well())
+    assert told(meter, "customer_budget_used_ratio") == {"acme": 0.5}
+    assert told(meter, "customer_cost") == {"acme,USD": 250}
+    assert told(meter, "reconcile_failing_customers") == {"": 1}
 
-    meter.passed(Passed({"acme": Verdict(status=ACME, gone=True)}), 1)
 
-    assert told(meter, "customer_budget_used_ratio") == {"beta": 0.5}
-    assert told(meter, "customer_cost") == {"beta,USD": 250}
+def test_without_metrics_by_customer_only_their_number_is_told() -> None:
+    meter = Meter(by_customer=False)
+    meter.watch(Well())
+    assert told(meter, "customer_cost") == {}
+    assert told(meter, "reconcile_failing_customers") == {"": 1}

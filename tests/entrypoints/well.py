@@ -1,11 +1,13 @@
 """What an operator tells the probes and Prometheus while all is well."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
+from controller.domain.custom_resource import Resource
 from controller.entrypoints.metrics import Meter
+from tests.resources import resource
 
 
 class Well:
@@ -26,8 +28,13 @@ class Well:
     def queue(self) -> tuple[int, float]:
         return 0, 0.0
 
-    def aws_calls(self) -> Mapping[str, int]:
-        return {"s3:GetBucketTagging": 1}
+    def customers(self) -> Iterable[Resource]:
+        usage = {"spent": "250.00", "limit": "500.00", "currency": "USD"}
+        ready = {"type": "Ready", "status": "True"}
+        return [resource("acme", "acme", status={"usage": usage, "conditions": [ready]}), resource("beta", "beta")]
+
+    def aws_calls(self) -> Mapping[tuple[str, str], int]:
+        return {("s3:GetBucketTagging", "OK"): 1}
 
     def cluster_calls(self) -> Mapping[tuple[str, int], int]:
         return {("GET", 200): 1}

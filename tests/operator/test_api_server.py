@@ -13,12 +13,6 @@ from tests.operator.world import BUDGET, World, manifest
 CRDS, CRD = "customresourcedefinitions", "customers.billing.daylily.io"
 
 
-GHOSTS = pytest.mark.xfail(
-    raises=(AssertionError, TimeoutError),
-    reason="a list that follows a gap of the watch tells what is there, and nothing forgets what is not",
-)
-
-
 def test_what_was_changed_while_the_api_server_was_away_is_caught_up_with(
     world: World, start: StartInThread, fake: FakeCluster
 ) -> None:
@@ -85,7 +79,6 @@ def test_a_watch_that_is_too_old_begins_anew(world: World, start: StartInThread,
     assert world.limit("acme") == "1000.0"
 
 
-@GHOSTS
 def test_what_vanished_unseen_is_forgotten(world: World, start: StartInThread, fake: FakeCluster) -> None:
     """Somebody removed the finalizer by hand, while the watch was away for longer than the history reaches back."""
     world.add("acme")
@@ -104,7 +97,6 @@ def test_what_vanished_unseen_is_forgotten(world: World, start: StartInThread, f
     assert operator.metric("reconcile_resources") == 1
 
 
-@GHOSTS
 def test_who_was_kept_out_by_what_vanished_unseen_takes_over(
     world: World, start: StartInThread, fake: FakeCluster
 ) -> None:

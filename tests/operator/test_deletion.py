@@ -6,11 +6,6 @@ from controller.sandbox import Fault
 from tests.operator.conftest import StartInThread
 from tests.operator.world import BUDGET, THEIR_TAGS, World, bucket, manifest
 
-AS_LAST_APPLIED = pytest.mark.xfail(
-    raises=(AssertionError, TimeoutError),
-    reason="of what leaves count the policy and the suspension that were applied last, not those that stand in it",
-)
-
 
 def test_retain_lets_go_at_once_and_leaves_aws_as_it_is(world: World, start: StartInThread) -> None:
     world.add("acme", deletionPolicy="Retain")
@@ -164,7 +159,6 @@ def test_the_annotation_means_nothing_while_nothing_is_deleted(world: World, sta
     assert world.limit("acme") == "500.0"
 
 
-@AS_LAST_APPLIED
 def test_a_suspended_resource_is_kept_by_delete_until_it_is_suspended_no_more(
     world: World, start: StartInThread
 ) -> None:
@@ -184,7 +178,6 @@ def test_a_suspended_resource_is_kept_by_delete_until_it_is_suspended_no_more(
     assert world.has_nothing_of("acme")
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="it is let go of, and its status stays in the store for good")
 def test_a_suspended_resource_is_let_go_of_by_retain_and_forgotten(world: World, start: StartInThread) -> None:
     world.add("acme", deletionPolicy="Retain")
     start()
@@ -198,7 +191,6 @@ def test_a_suspended_resource_is_let_go_of_by_retain_and_forgotten(world: World,
     assert world.stored() == set()
 
 
-@AS_LAST_APPLIED
 def test_a_paused_resource_is_kept_by_delete_until_it_is_paused_no_more(world: World, start: StartInThread) -> None:
     world.add("acme", deletionPolicy="Delete")
     start()
@@ -215,7 +207,6 @@ def test_a_paused_resource_is_kept_by_delete_until_it_is_paused_no_more(world: W
     assert world.has_nothing_of("acme")
 
 
-@AS_LAST_APPLIED
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])
 def test_the_policy_that_holds_is_that_of_the_moment_of_the_deletion(
     world: World, start: StartInThread, policy: str
