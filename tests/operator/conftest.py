@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from controller.entrypoints.cli import run
 from controller.sandbox import Sandbox
-from tests.cluster import Cluster
+from tests.cluster import Cluster, Object
 from tests.cluster.access import Rule
 from tests.cluster.conftest import customers_crd
 from tests.cluster.real import RealCluster
@@ -65,6 +66,12 @@ def cluster_clock() -> SkewedClock:
     return SkewedClock()
 
 
+@cache
+def customers() -> Object:
+    """The definition, read once for all tests."""
+    return customers_crd()
+
+
 @pytest.fixture
 def role() -> Sequence[Rule]:
     """What the operator may do in the fake cluster."""
@@ -74,7 +81,7 @@ def role() -> Sequence[Rule]:
 @pytest.fixture
 def cluster(role: Sequence[Rule], cluster_clock: SkewedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A cluster that knows customers. On the fake one the operator may do what its Role allows, and nothing else."""
-    real, crds = os.environ.get("CLUSTER_KUBECONFIG"), [customers_crd()]
+    real, crds = os.environ.get("CLUSTER_KUBECONFIG"), [customers()]
     opened: RealCluster | FakeCluster = (
         RealCluster(Path(real), crds=crds) if real else FakeCluster(crds=crds, rules=role, clock=cluster_clock)
     )

@@ -18,10 +18,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import pytest
+from botocore import loaders
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller import agenda, operating, passes
@@ -60,6 +62,9 @@ SHORTER = (
     (Pace, "wait", lambda _: None),
 )
 """What an operator in a thread of the tests waits for, by where it is said."""
+
+LOADERS = cache(loaders.create_loader)
+"""What botocore knows of AWS is read once for all tests, not once for each operator."""
 
 
 def eventually(look: Callable[[], T], patience: float = PATIENCE) -> T:
@@ -200,6 +205,7 @@ def in_threads() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio, "run", run)
         patch.setattr(json_logs, "begin", begin)
+        patch.setattr(loaders, "create_loader", LOADERS)
         for where, name, value in SHORTER:
             patch.setattr(where, name, value)
         root.setLevel(logging.INFO)

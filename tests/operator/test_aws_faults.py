@@ -12,7 +12,7 @@ from tests.operator.world import BUDGET, World, bucket, budget, condition, manif
 LEASE = "123456789012/default"
 
 
-@pytest.mark.parametrize("service", ["budgets", "s3", "s3control", "dynamodb"])
+@pytest.mark.parametrize("service", ["budgets", "s3"])
 def test_throttling_is_waited_out(world: World, start: StartInThread, service: str) -> None:
     names = [f"customer{number}" for number in range(5)]
     for name in names:

@@ -100,7 +100,7 @@ def test_what_aws_does_not_remove_keeps_the_resource_and_says_so_until_it_heals(
     assert world.has_nothing_of("acme")
 
 
-@pytest.mark.parametrize("service", ["dynamodb", "budgets", "s3"])
+@pytest.mark.parametrize("service", ["dynamodb", "budgets"])
 def test_while_aws_cannot_be_reached_a_deleted_resource_stays_and_says_so(
     world: World, start: StartInThread, service: str
 ) -> None:

@@ -10,9 +10,14 @@ import pytest
 from tests.cluster import Object
 from tests.cluster.server import FakeCluster
 from tests.operator.conftest import SkewedClock, StartInThread
-from tests.operator.world import BUDGET, World, bucket, condition, manifest, message
+from tests.operator.world import BUDGET, World, bucket, condition, manifest, message, status_of
 
 LONG = "x" * 700_000
+
+EXHAUSTIVELY = [
+    pytest.param(what, policy, marks=pytest.mark.exhaustive)
+    for what, policy in (("customerId", "Retain"), ("bucket", "Delete"))
+]
 
 GARBAGE: dict[str, Any] = {
     "text": "a spec",
@@ -115,43 +120,42 @@ def test_a_good_resource_that_turns_to_garbage_keeps_what_it_has(
     world.wait_gone("acme")
 
 
-@pytest.mark.parametrize(
-    "edited",
-    [
+def test_a_status_that_was_edited_by_hand_is_put_right(world: World, start: StartInThread) -> None:
+    edits: list[dict[str, Any]] = [
         {"observedGeneration": 0, "message": "by hand"},
         {"conditions": []},
         {"message": "garbage", "gate": {"state": "Open"}, "usage": {"spent": "0.00"}},
         {},
-    ],
-)
-def test_a_status_that_was_edited_by_hand_is_put_right(
-    world: World, start: StartInThread, edited: dict[str, Any]
-) -> None:
+    ]
     world.add("acme")
     start()
     world.wait_ready("acme")
-    before = world.status("acme")
+    before = without_times(world.status("acme"))
 
-    world.cluster.put_status("customers", "acme", edited)
-    world.wait_ready("acme")
+    for edited in edits:
+        world.cluster.put_status("customers", "acme", edited)
+        world.wait("acme", lambda one: without_times(status_of(one)) == before)
 
-    assert without_times(world.status("acme")) == without_times(before)
 
-
-@pytest.mark.parametrize("status", ["text", 5, ["list"], {"conditions": "all good"}, {"conditions": [1, {"type": 5}]}])
-def test_a_status_of_garbage_is_put_right(world: World, start: StartInThread, fake: FakeCluster, status: Any) -> None:
-    world.has_bucket("acme")
-    fake.create(manifest("acme"))
-    fake.patch(
-        "customers", "acme", [{"op": "add", "path": "/status", "value": status}], subresource="status", admit=False
-    )
+def test_a_status_of_garbage_is_put_right(world: World, start: StartInThread, fake: FakeCluster) -> None:
+    garbage: dict[str, Any] = {
+        "text": "text",
+        "number": 5,
+        "list": ["list"],
+        "conditions-text": {"conditions": "all good"},
+        "conditions-mixed": {"conditions": [1, {"type": 5}, {"type": "Ready", "status": "True"}]},
+    }
+    for name, status in garbage.items():
+        world.add(name)
+        patch = [{"op": "add", "path": "/status", "value": status}]
+        fake.patch("customers", name, patch, subresource="status", admit=False)
     start()
-    world.wait_ready("acme")
-    world.status("acme")
+    world.wait_ready(*garbage)
+    for name in garbage:
+        world.status(name)
 
 
-@pytest.mark.parametrize("what", ["customerId", "bucket"])
-@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+@pytest.mark.parametrize(("what", "policy"), [("customerId", "Delete"), ("bucket", "Retain"), *EXHAUSTIVELY])
 def test_of_two_that_claim_the_same_the_older_has_it_and_the_newer_takes_over_when_it_goes(
     world: World, start: StartInThread, cluster_clock: SkewedClock, what: str, policy: str
 ) -> None:
