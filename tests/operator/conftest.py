@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.cluster.conftest import customers_crd
 from tests.cluster.real import RealCluster
 from tests.cluster.server import FakeCluster
 from tests.operator.running import InThread, in_threads
-from tests.operator.world import ACCOUNT, World
+from tests.operator.world import ACCOUNT, SkewedClock, World
 
 ROLE: Sequence[Rule] = [
     {"namespace": "default", "apiGroups": [group], "resources": [resource], "verbs": verbs}
@@ -50,15 +50,6 @@ def aws(local_environment: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert run(["init", "--aws"]) == 0
     local_environment.clear_requests()
     return local_environment
-
-
-class SkewedClock:
-    """That of the fake API server."""
-
-    ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @pytest.fixture
@@ -99,8 +90,8 @@ def fake(cluster: Cluster) -> FakeCluster:
 
 
 @pytest.fixture
-def world(cluster: Cluster, aws: Sandbox) -> World:
-    return World(cluster, aws)
+def world(cluster: Cluster, aws: Sandbox, cluster_clock: SkewedClock) -> World:
+    return World(cluster, aws, cluster_clock)
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """An API server that does not do as it should: the work goes on as soon as it can."""
 
 import copy
-from datetime import timedelta
 
 import pytest
 
 from controller.domain.custom_resource import FINALIZER
 from tests.cluster.conftest import customers_crd
 from tests.cluster.server import FakeCluster
-from tests.operator.conftest import ROLE, SkewedClock, StartInThread
+from tests.operator.conftest import ROLE, StartInThread
 from tests.operator.world import BUDGET, World, manifest
 
 CRDS, CRD = "customresourcedefinitions", "customers.billing.daylily.io"
@@ -98,10 +97,10 @@ def test_what_vanished_unseen_is_forgotten(world: World, start: StartInThread, f
 
 
 def test_who_was_kept_out_by_what_vanished_unseen_takes_over(
-    world: World, start: StartInThread, fake: FakeCluster, cluster_clock: SkewedClock
+    world: World, start: StartInThread, fake: FakeCluster
 ) -> None:
     world.add("acme")
-    cluster_clock.ahead += timedelta(seconds=5)
+    world.later()
     start(resync=0.5)
     world.wait_ready("acme")
     world.cluster.create({**manifest("newer"), "spec": manifest("acme")["spec"]})

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster import Object
 from tests.cluster.server import FakeCluster
-from tests.operator.conftest import SkewedClock, StartInThread
+from tests.operator.conftest import StartInThread
 from tests.operator.world import BUDGET, World, bucket, condition, manifest, message, status_of
 
 LONG = "x" * 700_000
@@ -157,14 +157,14 @@ def test_a_status_of_garbage_is_put_right(world: World, start: StartInThread, fa
 
 @pytest.mark.parametrize(("what", "policy"), [("customerId", "Delete"), ("bucket", "Retain"), *EXHAUSTIVELY])
 def test_of_two_that_claim_the_same_the_older_has_it_and_the_newer_takes_over_when_it_goes(
-    world: World, start: StartInThread, cluster_clock: SkewedClock, what: str, policy: str
+    world: World, start: StartInThread, what: str, policy: str
 ) -> None:
     world.has_bucket("older")
     world.has_bucket("newer")
     world.add("other")
     world.add("another")
     world.cluster.create(manifest("older", deletionPolicy=policy))
-    cluster_clock.ahead += timedelta(seconds=5)
+    world.later()
     world.cluster.create(rival(what, "older"))
     start()
     world.wait_ready("older", "other", "another")
@@ -185,12 +185,10 @@ def test_of_two_that_claim_the_same_the_older_has_it_and_the_newer_takes_over_wh
     assert world.limit(id_) == "500.0"
 
 
-def test_the_newer_takes_over_what_the_older_drops(
-    world: World, start: StartInThread, cluster_clock: SkewedClock
-) -> None:
+def test_the_newer_takes_over_what_the_older_drops(world: World, start: StartInThread) -> None:
     world.add("older")
     world.has_bucket("another")
-    cluster_clock.ahead += timedelta(seconds=5)
+    world.later()
     world.cluster.create(rival("bucket", "older"))
     start()
     world.wait_ready("older")
@@ -202,11 +200,9 @@ def test_the_newer_takes_over_what_the_older_drops(
     assert world.tags("another")["daylily:customer_id"] == "older"
 
 
-def test_the_newer_goes_without_harm_to_the_older(
-    world: World, start: StartInThread, cluster_clock: SkewedClock
-) -> None:
+def test_the_newer_goes_without_harm_to_the_older(world: World, start: StartInThread) -> None:
     world.add("older", deletionPolicy="Delete")
-    cluster_clock.ahead += timedelta(seconds=5)
+    world.later()
     newer = rival("customerId", "older")
     newer["spec"]["deletionPolicy"] = "Delete"
     newer["metadata"]["finalizers"] = ["billing.daylily.io/finalizer"]
@@ -223,11 +219,11 @@ def test_the_newer_goes_without_harm_to_the_older(
 
 
 def test_an_older_one_that_comes_to_claim_what_a_newer_one_has_does_not_get_it(
-    world: World, start: StartInThread, cluster_clock: SkewedClock
+    world: World, start: StartInThread
 ) -> None:
     """Both are told; which of the two is wrong nobody can know."""
     world.add("older")
-    cluster_clock.ahead += timedelta(seconds=5)
+    world.later()
     world.add("newer")
     start()
     world.wait_ready("older", "newer")
@@ -255,14 +251,12 @@ def test_a_customer_id_that_was_renamed_by_force_is_told_and_can_be_named_back(
     world.wait_ready("acme")
 
 
-def test_clocks_that_differ_do_no_harm(
-    world: World, start: StartInThread, fake: FakeCluster, cluster_clock: SkewedClock
-) -> None:
-    cluster_clock.ahead = timedelta(days=400)
+def test_clocks_that_differ_do_no_harm(world: World, start: StartInThread, fake: FakeCluster) -> None:
+    world.clock.ahead = timedelta(days=400)
     world.add("acme")
     start()
     world.wait_ready("acme")
-    cluster_clock.ahead = timedelta(days=-400)
+    world.clock.ahead = timedelta(days=-400)
     world.add("beta", deletionPolicy="Delete")
     world.add("gamma")
     world.wait_ready("beta", "gamma")

@@ -2,14 +2,17 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.domain.custom_resource import FINALIZER
 from controller.domain.resource_status import ResourceStatus
 from controller.sandbox import Request, Sandbox
 from tests.cluster import Cluster, Object
+from tests.cluster.server import FakeCluster
 from tests.operator.running import PATIENCE, eventually
 
 ACCOUNT = "123456789012"
@@ -51,10 +54,21 @@ def budget(name: str) -> str:
 _REQUESTS = itertools.count()
 
 
+class SkewedClock:
+    """That of the fake API server."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     cluster: Cluster
     sandbox: Sandbox
+    clock: SkewedClock
 
     # What a person does
 
@@ -78,6 +92,13 @@ class World:
         """With annotations of ours: `requestedAt`, `paused`, `release`."""
         notes = {f"billing.daylily.io/{key}": value for key, value in annotations.items()}
         self.cluster.patch("customers", name, {"metadata": {"annotations": notes}})
+
+    def later(self) -> None:
+        """What is made from here on is newer than what was made before: resources are as old as their second."""
+        if isinstance(self.cluster, FakeCluster):
+            self.clock.ahead += timedelta(seconds=5)
+        else:
+            time.sleep(1.1)
 
     def ask(self, name: str) -> None:
         """Ask for a pass, and wait for its end: it began after now."""
