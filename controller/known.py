@@ -18,11 +18,14 @@ class Seen:
     """The status was changed by somebody else than this operator."""
 
     @property
+    def is_asked(self) -> bool:
+        """Whether a person asks for something."""
+        return self.now is not None and (self.before is None or self.before.asked != self.now.asked)
+
+    @property
     def is_due(self) -> bool:
         """Whether anything of it asks to be looked at."""
-        if self.now is None:
-            return False
-        return self.before is None or self.before.asked != self.now.asked or self.edited
+        return self.is_asked or (self.now is not None and self.edited)
 
     @property
     def frees(self) -> bool:

@@ -32,6 +32,8 @@ QUIET = 0.3
 """Seconds without news after which a pass begins."""
 GATHER = 5.0
 """Seconds after which it begins even so."""
+PUT_RIGHT = 60.0
+"""Seconds after which a status that somebody edits again and again is put right again."""
 LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
 SETTINGS = 10.0
@@ -121,6 +123,7 @@ class Operator:
         self._clashing: frozenset[Name] = frozenset()
         self._news = asyncio.Event()
         self._telling = asyncio.Lock()
+        self._put_right_at: dict[Name, float] = {}
         self._stopping = threading.Event()
         self._resync_at = self._collect_at = NEVER
         self._settings_at = 0.0
@@ -134,16 +137,26 @@ class Operator:
         seen = self.known.take(kind, body)
         if seen.now is None:
             self._forget(seen.name)
-        elif seen.is_due:
+        elif seen.is_asked:
             self._wake([seen.name])
+        elif seen.edited:
+            self._put_right(seen.name)
         if seen.frees:
             self._wake(self._clashing)
         return seen.name
 
     def _forget(self, name: Name) -> None:
         self.known.forget(name)
+        self._put_right_at.pop(name, None)
         self.agenda.forget(name)
         self._wake(self._clashing)
+
+    def _put_right(self, name: Name) -> None:
+        """Soon, and not again soon: who edits the status may be another operator, that puts it right after us."""
+        now = time.monotonic()
+        self.agenda.after(name, max(0.0, self._put_right_at.get(name, -NEVER) + PUT_RIGHT - now))
+        self._put_right_at[name] = now
+        self._news.set()
 
     async def run(self) -> None:
         """Works until it is stopped."""
