@@ -52,6 +52,7 @@ DEFAULTS: Mapping[str, Any] = {
 
 SHORTER = (
     (operating, "QUIET", 0.05),
+    (operating, "PUT_RIGHT", 0.3),
     (cluster_operator, "ASK_AGAIN", 0.1),
     (agenda, "FIRST_RETRY", 0.2),
     (agenda, "LONGEST_RETRY", 2.0),

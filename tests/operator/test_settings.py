@@ -1,5 +1,6 @@
 """Settings that change while the operator runs, guards, and controllers that are several."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controller import operating
 from tests.cluster.server import FakeCluster
 from tests.operator.conftest import StartInThread
 from tests.operator.world import BUDGET, LIFECYCLE, World, condition, manifest, message
@@ -193,6 +195,23 @@ def test_a_customer_of_another_controller_is_told_and_left_alone(world: World, s
     world.ask("acme")
     assert world.exists("acme"), "only its own controller lets it go"
     assert world.stored() == {"acme"}
+
+
+def test_two_controllers_that_see_the_same_customers_do_not_write_against_each_other_without_end(
+    world: World, start: StartInThread, fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has the customer, and the other says that it is not its own. Neither can know of the other."""
+    monkeypatch.setattr(operating, "PUT_RIGHT", 60.0)
+    world.add("acme")
+    first = start(controller_id="first")
+    world.wait_ready("acme")
+    second = start(controller_id="second")
+    world.wait_for("acme", "False", "ForeignController")
+    passes = first.passes + second.passes
+    fake.requests.clear()
+    time.sleep(2)
+    assert first.passes + second.passes - passes <= 4
+    assert fake.requests.count("patch", resource="customers") <= 4
 
 
 @pytest.mark.parametrize("role", [None])
