@@ -59,6 +59,8 @@ class Known:
         if kind == "DELETED":
             self.forget(now.name)
             return Seen(now.name, before, None)
+        if kind and before and _is_older(now, before):
+            return Seen(now.name, before, before)
         self._resources[now.name] = now
         ours = {self._being_written.get(now.name), before.packed_status if before else None}
         return Seen(now.name, before, now, edited=before is not None and now.packed_status not in ours)
@@ -92,3 +94,9 @@ class Known:
         now = from_body(body)
         if now.name in self._resources:
             self._resources[now.name] = now
+
+
+def _is_older(now: Resource, before: Resource) -> bool:
+    """Whether an event tells what the answer to a write of ours has overtaken."""
+    versions = (now.version, before.version)
+    return now.uid == before.uid and all(one.isdigit() for one in versions) and int(now.version) < int(before.version)

@@ -129,7 +129,7 @@ class Operator:
         """When a pass last ended, whatever came of it."""
 
     def seen(self, kind: str | None, body: Mapping[str, Any]) -> Name:
-        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED. Which one it is."""
+        """What the API server says of a resource: as listed (None), LISTED by us, ADDED, MODIFIED or DELETED."""
         seen = self.known.take(kind, body)
         if seen.now is None:
             self._forget(seen.name)
@@ -176,6 +176,7 @@ class Operator:
         while self._works:
             if await self._is_due():
                 await self._turn()
+            self._begin_to_collect()
         await self._pause(LOOK)
 
     async def _list(self) -> bool:
@@ -186,7 +187,7 @@ class Operator:
         known, listed = set(self.known), set[Name]()
         try:
             async for body in self._listed():
-                listed.add(self.seen(None, body))
+                listed.add(self.seen("LISTED", body))
         except Failure as failure:
             _log.error("the customers cannot be listed: %s", failure)
             return False
@@ -230,7 +231,6 @@ class Operator:
         else:
             self._passed(passed, time.monotonic() - began)
         self.alive_at = time.monotonic()
-        self._begin_to_collect()
 
     async def _gather(self) -> None:
         """Lets what comes together be one pass."""

@@ -30,6 +30,20 @@ def test_what_a_person_asks_for_is_due(change: dict[str, Any]) -> None:
     assert known.take("MODIFIED", body(**change)).is_due
 
 
+def test_what_the_answer_to_a_write_has_overtaken_changes_nothing() -> None:
+    known, status = Known(), {"message": "In sync"}
+    known.take(None, versioned(1))
+    known.writing(NAME, packed(status))
+    known.wrote(NAME, packed(status), versioned(3, status))
+    assert not known.take("MODIFIED", versioned(2)).is_due
+    assert known.take("MODIFIED", versioned(4)).is_due
+
+
+def versioned(version: int, status: Any = None) -> dict[str, Any]:
+    found = body(status=status)
+    return {**found, "metadata": {**found["metadata"], "resourceVersion": str(version)}}
+
+
 def test_a_finalizer_that_comes_is_not_due() -> None:
     known = Known()
     known.take(None, body(finalizer=False))
