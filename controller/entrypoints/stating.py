@@ -120,7 +120,8 @@ def _issue(desk: _Desk, month: CustomerMonth, correct: bool, yes: bool, form: st
     if not _is_sure(f"Issue the {title(intended).lower()} of {whose}: {_money(intended)}?", yes):
         return _nothing()
     filed = flow.correct(month) if correct else flow.issue(month)
-    _tell_done(filed, f"{title(filed.statement)} {_told(filed)}, due {filed.statement.due_on}, is issued.", form, out)
+    due = f", due {filed.statement.due_on}" if filed.statement.total > 0 else ""
+    _tell_done(filed, f"{title(filed.statement)} {_told(filed)}{due}, is issued.", form, out)
     return exit_codes.OK
 
 
