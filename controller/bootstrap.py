@@ -14,14 +14,19 @@ from controller.domain.collected import StoredGates, StoredUsage
 from controller.domain.customer import Account, Origin
 from controller.domain.gate import Policy
 from controller.domain.safety import EMPTY
-from controller.domain.settings import AccountSettings, Settings
+from controller.domain.settings import AccountSettings, Settings, UsageSettings
 from controller.errors import AccountFailure, InvalidInput
+from controller.estimates import BucketFates, Estimates
 from controller.fleet import Fleet, Options, Site
 from controller.gatekeeper import Gatekeeper
 from controller.invoicing import Invoicing
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
+from controller.kinds.bucket_lifecycle import BucketLifecycle, BucketRules
+from controller.kinds.bucket_lifecycle import fates_of as fates_of_rules
 from controller.kinds.context import Context
 from controller.listening import Listener
+from controller.prices import prices
+from controller.sources import CostReader as AnyCostReader
 from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
 from controller.store.gates import Gates
@@ -32,6 +37,8 @@ from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
+from controller.usage.data_export import DataExportReader
+from controller.usage.inventory import read_inventory as read_inventory
 from controller.usage.storage_metrics import StorageReader
 from controller.usage.worksets import WorksetReader
 
@@ -60,6 +67,8 @@ class House:
     topic_arns: Mapping[str, str]
     """The alert topic of each account, by account name."""
     listener: Listener
+    estimates: Estimates
+    """What changes of lifecycle rules save."""
     home: Aws
     """The door to where the tables are."""
     clock: Clock
@@ -139,6 +148,7 @@ def build(
         account_ids={name: site.account.account_id for name, site in sites.items()},
         topic_arns={name: site.account.topic_arn for name, site in sites.items()},
         listener=Listener(gatekeeper(home, settings, clock), spends, usage_months(home, settings), clock),
+        estimates=Estimates(usage_months(home, settings), {BucketLifecycle.name: _fates}, prices, clock),
         home=home,
         clock=clock,
         doors=_distinct(home, doors),
@@ -179,11 +189,20 @@ def _sources(account: Account, door: Aws, settings: Settings, clock: Clock) -> S
     """The readers of one account."""
     return Sources(
         account=account,
-        costs=CostReader(door, account, settings.usage, clock),
+        costs=_costs(account, door, settings.usage, clock),
         forecasts=ForecastReader(door, account, settings.usage, clock),
         spends=SpendReader(door, account, clock),
         storage=StorageReader(door, clock),
     )
+
+
+def _costs(account: Account, door: Aws, usage: UsageSettings, clock: Clock) -> AnyCostReader:
+    """Cost Explorer, or the export that the settings name. In a cluster no disk outlives a run: nothing is kept."""
+    if usage.cost_source == "cost_explorer" or usage.data_export is None:
+        return CostReader(door, account, usage, clock)
+    in_cluster = "KUBERNETES_SERVICE_HOST" in os.environ
+    export = usage.data_export.model_copy(update={"cache_folder": None}) if in_cluster else usage.data_export
+    return DataExportReader(door, account, usage, export, clock)
 
 
 def powers() -> dict[str, str]:
@@ -203,6 +222,10 @@ def _allowed(settings: Settings, allow: Collection[str]) -> tuple[str, ...]:
 def leases(home: Aws, settings: Settings, clock: Clock | None = None, lifetime: float = LIFETIME) -> Leases:
     """The leases of this settings' table, held in the name of this process."""
     return Leases(home, settings.tables.billing, _who(), clock or utc_now, time.monotonic, time.sleep, lifetime)
+
+
+def _fates(state: BucketRules) -> BucketFates:
+    return BucketFates(state.region, fates_of_rules(state))
 
 
 def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:
