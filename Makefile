@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all test-cluster lint schemas bench bench-peers clean
+.PHONY: help demo test test-all test-cluster lint schemas examples bench bench-peers clean
 help:            ## show these targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -33,6 +33,9 @@ lint: $(VENV)/installed  ## style and types
 
 schemas: $(VENV)/installed  ## generate schemas/ and the text of --help from the code
 	$(BIN)/python -m controller.generated schemas
+
+examples: $(VENV)/installed  ## make the example statements in docs/examples anew
+	UPDATE_DOCS=1 $(BIN)/pytest tests/test_examples.py
 
 N ?= 100 1000
 RUNS ?= plain '50 ms' limits
