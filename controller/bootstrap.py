@@ -14,26 +14,30 @@ from controller.domain.collected import StoredGates, StoredUsage
 from controller.domain.customer import Account, Origin
 from controller.domain.gate import Policy
 from controller.domain.safety import EMPTY
-from controller.domain.settings import AccountSettings, Settings
+from controller.domain.settings import AccountSettings, Settings, UsageSettings
 from controller.errors import AccountFailure, InvalidInput
 from controller.estimates import BucketFates, Estimates
 from controller.fleet import Fleet, Options, Site
 from controller.gatekeeper import Gatekeeper
+from controller.invoicing import Invoicing
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.bucket_lifecycle import BucketLifecycle, BucketRules
 from controller.kinds.bucket_lifecycle import fates_of as fates_of_rules
 from controller.kinds.context import Context
 from controller.listening import Listener
 from controller.prices import prices
+from controller.sources import CostReader as AnyCostReader
 from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
 from controller.store.gates import Gates
 from controller.store.lease import LIFETIME, Leases, collect_lease, lease_name
 from controller.store.pauses import Pauses
+from controller.store.statements import Statements
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
+from controller.usage.data_export import DataExportReader
 from controller.usage.inventory import read_inventory as read_inventory
 from controller.usage.storage_metrics import StorageReader
 from controller.usage.worksets import WorksetReader
@@ -62,7 +66,6 @@ class House:
     """The id of each account, by account name."""
     topic_arns: Mapping[str, str]
     """The alert topic of each account, by account name."""
-    gatekeeper: Gatekeeper
     listener: Listener
     estimates: Estimates
     """What changes of lifecycle rules save."""
@@ -80,13 +83,21 @@ class Books:
     statuses: Statuses
     usage: StoredUsage
     gates: StoredGates
+    statements: Statements
     clock: Clock
 
 
 def books(settings: Settings) -> Books:
     """What is stored for these settings. Asks AWS nothing yet."""
     home, table = home_door(settings), settings.tables.billing
-    return Books(Statuses(home, table), usage_months(home, settings), Gates(home, table), utc_now)
+    return Books(
+        Statuses(home, table), usage_months(home, settings), Gates(home, table), Statements(home, table), utc_now
+    )
+
+
+def invoicing(settings: Settings, kept: Books) -> Invoicing:
+    """The flow of statements on these books; what it issues names this process."""
+    return Invoicing(kept.statements, settings.statements, kept.clock, _who())
 
 
 def usage_months(home: Aws, settings: Settings) -> UsageMonths:
@@ -128,7 +139,6 @@ def build(
     limits = settings.safety.model_copy(update={"allow": _allowed(settings, allow)})
     options = Options(settings.controller_id, settings.concurrency, settle, commit, limits, take_over)
     names = {name: lease_name(site.account.account_id, settings.controller_id) for name, site in sites.items()}
-    keeper = gatekeeper(home, settings, clock)
     return House(
         fleet=Fleet(sites, statuses, clock, options),
         statuses=statuses,
@@ -137,8 +147,7 @@ def build(
         applied_plans=AppliedPlans(home, settings.tables.billing),
         account_ids={name: site.account.account_id for name, site in sites.items()},
         topic_arns={name: site.account.topic_arn for name, site in sites.items()},
-        gatekeeper=keeper,
-        listener=Listener(keeper, spends, usage_months(home, settings), clock),
+        listener=Listener(gatekeeper(home, settings, clock), spends, usage_months(home, settings), clock),
         estimates=Estimates(usage_months(home, settings), {BucketLifecycle.name: _fates}, prices, clock),
         home=home,
         clock=clock,
@@ -180,11 +189,20 @@ def _sources(account: Account, door: Aws, settings: Settings, clock: Clock) -> S
     """The readers of one account."""
     return Sources(
         account=account,
-        costs=CostReader(door, account, settings.usage, clock),
+        costs=_costs(account, door, settings.usage, clock),
         forecasts=ForecastReader(door, account, settings.usage, clock),
         spends=SpendReader(door, account, clock),
         storage=StorageReader(door, clock),
     )
+
+
+def _costs(account: Account, door: Aws, usage: UsageSettings, clock: Clock) -> AnyCostReader:
+    """Cost Explorer, or the export that the settings name. In a cluster no disk outlives a run: nothing is kept."""
+    if usage.cost_source == "cost_explorer" or usage.data_export is None:
+        return CostReader(door, account, usage, clock)
+    in_cluster = "KUBERNETES_SERVICE_HOST" in os.environ
+    export = usage.data_export.model_copy(update={"cache_folder": None}) if in_cluster else usage.data_export
+    return DataExportReader(door, account, usage, export, clock)
 
 
 def powers() -> dict[str, str]:

@@ -122,6 +122,8 @@ class Collected:
     problems: tuple[Problem, ...]
     verdicts: tuple[Verdict, ...] = ()
     """What was decided of the gates, where the running month was collected."""
+    notes: tuple[str, ...] = ()
+    """What people should know of the cost that was read; nothing that failed."""
 
     @property
     def dollars(self) -> Decimal:
@@ -190,7 +192,7 @@ class Collector:
             except Failure as failure:  # what was collected is stored all the same, and told
                 problems.append(Problem("no gate was decided", failure))
             problems += [Problem("gate", one.failure, (one.customer_id,)) for one in verdicts if one.failure]
-        return Collected(tuple(results), _pages(readings), tuple(problems), verdicts)
+        return Collected(tuple(results), _pages(readings), tuple(problems), verdicts, _notes(readings))
 
     # What is to be read
 
@@ -329,6 +331,11 @@ def _pages(readings: Readings) -> int:
     return pages + sum(isinstance(one, Forecast) for one in readings.to_come.values())
 
 
+def _notes(readings: Readings) -> tuple[str, ...]:
+    read = {account: one for account, one in readings.costs.items() if isinstance(one, CostReading)}
+    return tuple(f"cost of account {account}, {note}" for account, one in sorted(read.items()) for note in one.notes)
+
+
 # What went wrong
 
 
@@ -354,6 +361,8 @@ def _unread(readings: Readings) -> Iterator[Problem]:
     for account, cost in readings.costs.items():
         if isinstance(cost, Failure):
             yield Problem(f"cost of account {account}", cost)
+        else:
+            yield from (Problem(f"cost of account {account} in {at}", why) for at, why in cost.refused.items())
     for what, found in (
         ("worksets", readings.worksets),
         ("budget", readings.spends),

@@ -131,6 +131,10 @@ class FleetPlan:
     limits: SafetySettings = field(default_factory=SafetySettings)
     passed_over: int = 0
     """How many keys of other owners within the paths were not looked at: they count in the guard's shares."""
+    by_name: bool = False
+    """Whether somebody asked for each of the orphans by its name: to let go of many of them is no accident then."""
+    foreign: Mapping[str, Failure] = field(default_factory=dict)
+    """Why owners within the paths that are gone are not ours to prune, by owner id: they are another controller's."""
 
     def all_plans(self) -> tuple[Plan, ...]:
         """The plans of all owners, orphans included."""
@@ -181,7 +185,8 @@ class FleetPlan:
         """Why the guard stops an apply of this plan, each with the option that would allow it."""
         pruned = [orphan.plan for orphan in self.orphans if prune and not orphan.lets_go]
         idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
-        released = sum(len(orphan.status.inventory) for orphan in self.orphans if prune and orphan.lets_go)
+        lost = [orphan for orphan in self.orphans if prune and orphan.lets_go and not self.by_name]
+        released = sum(len(orphan.status.inventory) for orphan in lost)
         shares = refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
         return (*shares, *unallowed([*self.plans, *pruned], self.limits.allow))
 
@@ -273,6 +278,7 @@ class Fleet:
             cases={case.owner.id: case for case in everyone},
             limits=self._options.limits,
             passed_over=passed_over,
+            foreign=self._foreign(statuses, wanted) if wanted.partial else {},
         )
 
     def foresee(self, fleet_plan: FleetPlan) -> dict[str, Status | None]:
@@ -362,6 +368,11 @@ class Fleet:
             return wanted.complete and wanted.covers(status.source) and status.account in self._sites
 
         return [s for s in missing if is_gone(s)], [s for s in missing if not is_gone(s)]
+
+    def _foreign(self, statuses: Mapping[str, Status], wanted: Desired) -> dict[str, Failure]:
+        within = [one for one in statuses.values() if not one.is_account and wanted.covers(one.source)]
+        refused = {one.owner_id: self._refusal(_former(one), one) for one in within}
+        return {id_: why for id_, why in refused.items() if why}
 
     def _plan(
         self,

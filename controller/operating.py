@@ -21,6 +21,7 @@ from controller.known import Known
 from controller.passes import Due, Passed, Verdict, is_account
 from controller.reconcile import Stop
 from controller.render import resource_events, resource_status
+from controller.render.resource_events import Event
 from controller.render.resource_status import Figures, Shown
 from controller.triage import Triage, triage
 from controller.writing import Cluster, News, Writer
@@ -205,19 +206,20 @@ class Operator:
         return True
 
     async def _pass(self, due: Sequence[Resource]) -> Passed:
-        """Finalizers first, then AWS, then what is told, and in the end what is let go."""
+        """Finalizers first, then AWS, then what is told, and in the end what AWS is rid of."""
         if await asyncio.to_thread(self._engine.refresh):
             _log.info("settings were changed: everything is due")
             self._wake(self.known)
         found = await asyncio.to_thread(triage, due, self.known.all(), self._read)
         self._clashing = (self._clashing - {one.name for one in due}) | found.clashing
         if not self._only_watch:
+            await self._let_go(dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced})
             await self._hold_on_to(found)
         leaving = {id_: name.source for name, id_ in found.leaving.items()}
         passed = await asyncio.to_thread(self._engine.run, Due(tuple(found.customers.values()), leaving), self._stops)
         await self._writer.statuses(await asyncio.to_thread(lambda: list(self._told(found, passed))))
         if not self._only_watch:
-            await self._let_go(found, passed)
+            await self._let_go(_farewells(found, passed))
         for id_, name in found.owners.items():
             self._come_back(name, passed.verdicts.get(id_))
         return passed
@@ -240,13 +242,7 @@ class Operator:
             if known is None or not known.has_finalizer:
                 del found.customers[name]
 
-    async def _let_go(self, found: Triage, passed: Passed) -> None:
-        """Of what is gone from AWS, of what was never there, and of what a person says."""
-        farewells = dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced}
-        for name, id_ in found.leaving.items():
-            verdict = passed.verdicts.get(id_)
-            if verdict and verdict.gone:
-                farewells[name] = resource_events.farewell(verdict)
+    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> None:
         for name, farewell in farewells.items():
             if resource := self.known.get(name):
                 await self._writer.let_go(resource, farewell)
@@ -271,9 +267,11 @@ class Operator:
                 yield from self._news_of(resource, status)
 
     def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
-        text, events = packed(status), resource_events.events(resource.status, status, verdict)
+        text = packed(status)
         if self.known.is_news(resource, text):
-            yield News(resource, status, text, events)
+            yield News(resource, status, text, resource_events.events(resource.status, status, verdict))
+        elif done := resource_events.events(status, status, verdict):  # drift was put back: all is as it was
+            yield News(resource, None, text, done)
 
     def _shown(self, resource: Resource, customer: Customer | None) -> Shown:
         figures = self._figures.get(resource.customer_id, Figures())
@@ -338,3 +336,9 @@ class Operator:
         for name in names:
             self.agenda.now(name)
         self._news.set()
+
+
+def _farewells(found: Triage, passed: Passed) -> dict[Name, Event | None]:
+    """To what is gone from AWS, or let go of."""
+    verdicts = {name: passed.verdicts.get(id_) for name, id_ in found.leaving.items()}
+    return {name: resource_events.farewell(one) for name, one in verdicts.items() if one and one.gone}

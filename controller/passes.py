@@ -91,7 +91,7 @@ class Passes:
     def _plan(self, due: Due) -> FleetPlan:
         sources = frozenset(due.leaving.values())
         wanted = Desired(tuple(due.customers), covers=lambda source: source in sources, partial=True)
-        return guarded(self._fleet.plan(wanted))
+        return guarded(replace(self._fleet.plan(wanted), by_name=True))
 
     def _foreseen(self, plan: FleetPlan) -> dict[str, Verdict]:
         statuses = self._fleet.foresee(plan)
@@ -137,7 +137,8 @@ def _verdicts(plan: FleetPlan, results: Collection[Result], due: Due) -> dict[st
     verdicts = {result.plan.owner.id: _verdict(result, orphans.get(result.plan.owner.id)) for result in done}
     for id_ in due.leaving:
         if id_ not in orphans and id_ not in verdicts:  # nothing of it was ever ours
-            verdicts[id_] = Verdict(gone=True)
+            foreign = plan.foreign.get(id_)
+            verdicts[id_] = Verdict(failure=foreign, gone=foreign is None)
     return verdicts
 
 
@@ -153,7 +154,7 @@ def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
             words, code="Suspended", advice="Set spec.suspend to false, or release it."
         )
     gone = not failure and result.complete
-    return Verdict(result.plan, result.outcomes, orphan.status, failure, gone)
+    return Verdict(result.plan, result.outcomes, result.status or orphan.status, failure, gone)
 
 
 AnyPass = Callable[[Due, Stop], Passed]

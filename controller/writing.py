@@ -31,10 +31,10 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A status that says something new, the same as text, and what happened."""
+    """A status that says something new, the same as text, and what happened. None: it stands there already."""
 
     resource: Resource
-    status: Mapping[str, Any]
+    status: Mapping[str, Any] | None
     text: str
     events: tuple[Event, ...] = ()
 
@@ -55,7 +55,7 @@ class Writer:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def statuses(self, news: Sequence[News]) -> None:
-        await self._each((one.resource.name, self._status(one)) for one in news)
+        await self._each((one.resource.name, self._news(one)) for one in news)
 
     async def add_finalizers(self, resources: Iterable[Resource]) -> None:
         """To those that have none of ours yet."""
@@ -81,6 +81,11 @@ class Writer:
             except Failure as failure:
                 _log.warning("%s: the event %s was not posted: %s", resource.name, event.reason, failure, extra=who)
 
+    async def _news(self, one: News) -> None:
+        if one.status is not None:
+            await self._status(one)
+        await self.post(one.resource, one.events)
+
     async def _status(self, one: News) -> None:
         name, body = one.resource.name, None
         self._known.writing(name, one.text)
@@ -97,14 +102,14 @@ class Writer:
         self._wrote("status")
         if not whole:
             _log.warning("%s: %s", name, OUTDATED, extra={"customer": str(name)})
-        await self.post(one.resource, one.events)
 
     async def _add_finalizer(self, resource: Resource) -> None:
+        """To the resource as it is known: else that of another controller might be lost, or ours be there twice."""
         there = "/metadata/finalizers"
         added = (
             {"path": f"{there}/-", "value": FINALIZER} if resource.finalizers else {"path": there, "value": [FINALIZER]}
         )
-        same = {"op": "test", "path": "/metadata/uid", "value": resource.uid}
+        same = {"op": "test", "path": "/metadata/resourceVersion", "value": resource.version}
         self._known.put(await self._cluster.patch(resource.name.path, [same, {"op": "add", **added}]))
         self._wrote("finalizer")
 

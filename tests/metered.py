@@ -39,6 +39,8 @@ class Meter:
     """By account."""
     closed: set[str] = field(default_factory=set)
     """Months whose bill is final."""
+    refused: dict[str, Failure] = field(default_factory=dict)
+    """Months that Cost Explorer does not tell."""
     currency: str = "USD"
     ledger: dict[str, list[Workset]] = field(default_factory=dict)
     spends: dict[str, Spend] = field(default_factory=dict)
@@ -79,7 +81,8 @@ class FakeCosts:
         kept = tuple(row for row in rows if not row.record_type)
         apart = tuple(row for row in rows if row.record_type)
         open_ = frozenset(names) - self.meter.closed
-        return CostReading(self.account, names, kept, apart, open_, self.meter.clock(), 2, self.meter.currency)
+        names, refused = tuple(name for name in names if name not in self.meter.refused), self.meter.refused
+        return CostReading(self.account, names, kept, apart, open_, self.meter.clock(), 2, self.meter.currency, refused)
 
 
 @dataclass

@@ -371,6 +371,22 @@ def test_a_source_that_fails_later_takes_nothing_away(town: Metered, failing: st
     assert coverage_of([after], [town.months.account()]).total == Decimal("108.64")
 
 
+def test_a_month_that_aws_refuses_is_told_and_the_others_are_stored(town: Metered) -> None:
+    town.meter.refused["2022-01"] = PermanentFailure("beyond 14 months")
+    town.meter.ledger["acme"].append(ran("w0", month="2022-01"))
+
+    result = town.collect(customer("acme"), months=["2022-01", "2024-01"])
+
+    assert told(result) == ["cost of account default in 2022-01: beyond 14 months"]
+    assert [(str(one.month), one.asked, one.total) for one in result.results] == [
+        ("2022-01", False, None),
+        ("2024-01", True, Decimal("108.64")),
+    ]
+    old = town.months.month("acme", "2022-01")
+    assert (old.costs_as_of, old.problems) == (None, ("cost: beyond 14 months",))
+    assert town.months.month("acme").problems == ()
+
+
 def test_aws_that_was_never_read_leaves_the_ledgers_lines_and_an_unknown_cost(town: Metered) -> None:
     town.meter.failing["cost default"] = NO_ANSWER
 

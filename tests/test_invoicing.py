@@ -10,7 +10,7 @@ import pytest
 from controller.domain.settings import StatementSettings
 from controller.domain.statement import Filed, State, number_of
 from controller.domain.usage import CustomerMonth
-from controller.errors import Failure, InvalidInput, PermanentFailure, Refused
+from controller.errors import Failure, PermanentFailure, ReconcileError, Refused
 from controller.invoicing import Invoicing
 from tests.generated_usage import acme
 
@@ -103,7 +103,7 @@ def test_only_an_issued_statement_becomes_paid_or_void() -> None:
     assert mark("cust_abc123", "INV-2024-000001", "paid").state == "paid"
     with pytest.raises(Refused, match="is paid"):
         mark("cust_abc123", "INV-2024-000001", "void")
-    with pytest.raises(InvalidInput, match="no statement INV-2024-000009"):
+    with pytest.raises(ReconcileError, match="no statement INV-2024-000009"):
         mark("cust_abc123", "INV-2024-000009", "paid")
 
 

@@ -139,6 +139,10 @@ class Aws:
             return [contained(item) for item in todo]
         return list(self._pool.map(contained, todo))
 
+    def pause(self, attempt: int) -> None:
+        """Waits before what was only half done is asked for again, for the time after that many attempts."""
+        self._sleep(self._retry.delay(attempt))
+
     def account_id(self) -> str:
         """The id of the account that the credentials belong to."""
         return str(self.call("sts", "get_caller_identity")["Account"])

@@ -46,6 +46,11 @@ class Readings:
         found = self.costs.get(account)
         return found if isinstance(found, CostReading) and str(month) in found.months else None
 
+    def cost_failure(self, account: str, month: Month) -> Failure | None:
+        """Why nothing was read of it, where it was asked for."""
+        found = self.costs.get(account)
+        return found if isinstance(found, Failure) else found.refused.get(str(month)) if found else None
+
 
 @dataclass(frozen=True, slots=True)
 class MonthCase:
@@ -219,7 +224,7 @@ def _spend(case: MonthCase, customer: Customer, readings: Readings) -> Spend | N
 
 def _problems(case: MonthCase, customer: Customer, payer: str, readings: Readings) -> Iterator[str]:
     id_ = customer.customer_id
-    told: dict[str, object] = {"cost": readings.costs.get(payer), "worksets": readings.worksets.get(id_)}
+    told: dict[str, object] = {"cost": readings.cost_failure(payer, case.month), "worksets": readings.worksets.get(id_)}
     if case.is_running:
         told |= {"budget": readings.spends.get(id_), "forecast": readings.to_come.get(id_)}
         told |= {f"bucket {one.name}": readings.storage.get(one.name) for one in customer.buckets}

@@ -48,6 +48,8 @@ class Resource:
 
     name: Name
     uid: str
+    version: str
+    """What the API server counts up with every write to it."""
     generation: int
     created: str
     deleting: bool
@@ -111,6 +113,7 @@ def from_body(body: Mapping[str, Any]) -> Resource:
     return Resource(
         name=Name(meta.get("namespace", ""), meta["name"]),
         uid=meta.get("uid", ""),
+        version=meta.get("resourceVersion", ""),
         generation=int(meta.get("generation") or 0),
         created=meta.get("creationTimestamp") or "",
         deleting=bool(meta.get("deletionTimestamp")),

@@ -103,6 +103,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         # Rules over several settings
         "unused-shares": "Shares are given for a cost that is not split by fixed shares.",
         "shares-total": "Fixed shares are percent of one cost: more than 0 and at most 100 together.",
+        "data-export": "Cost is read from an export that the settings name and that knows the metric.",
         "unused-external-id": "An external id is part of assuming a role.",
         "missing-role": "Without a role an account is the one that the credentials belong to, and there is one such.",
         "role-partition": "A role works in the regions of its own partition of AWS only.",

@@ -7,6 +7,23 @@ from controller.domain.usage import Part
 
 S3 = "Amazon Simple Storage Service"
 TRANSFER = "AWS Data Transfer"
+EC2 = "Amazon Elastic Compute Cloud"
+EC2_COMPUTE = "Amazon Elastic Compute Cloud - Compute"
+EC2_OTHER = "EC2 - Other"
+TAX = "Tax"
+
+EC2_CODE = "AmazonEC2"
+EC2_RUNNING = ("BoxUsage", "SpotUsage", "DedicatedUsage", "HostUsage", "Reservation", "UnusedBox", "UnusedDed")
+"""What usage types of EC2 hold that Cost Explorer shows as Compute; all others of EC2 it shows as EC2 - Other."""
+AWS_CODES = {
+    "AmazonS3": S3,
+    "AWSDataTransfer": TRANSFER,
+    "AmazonFSx": "Amazon FSx",
+    "AWSLambda": "AWS Lambda",
+    "AmazonECS": "Amazon Elastic Container Service",
+    "AmazonEKS": "Amazon Elastic Container Service for Kubernetes",
+}
+"""What Cost Explorer calls the services that data exports name by a code; those that are not here have a name there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +46,8 @@ SERVICES = (
     S3_REQUESTS,
     DATA_TRANSFER,
     DATA_TRANSFER_IN,
-    Service("EC2 Compute", "compute", "Amazon Elastic Compute Cloud - Compute"),
-    Service("EC2 Other", "compute", "EC2 - Other"),
+    Service("EC2 Compute", "compute", EC2_COMPUTE),
+    Service("EC2 Other", "compute", EC2_OTHER),
     Service("FSx Lustre", "other", "Amazon FSx"),
     Service("AWS Batch", "compute", "AWS Batch"),
     Service("AWS Lambda", "compute", "AWS Lambda"),

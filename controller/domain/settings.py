@@ -51,6 +51,9 @@ PARTITIONS = {
 """Partitions of AWS by how their regions begin, as botocore lists them; all others are of `aws`."""
 
 
+S3_SCHEME = "s3://"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, hide_input_in_errors=True
@@ -181,6 +184,26 @@ class SharedCost(_Part):
         return self
 
 
+class DataExportSettings(_Part):
+    """An export of AWS Data Exports as Parquet, read instead of Cost Explorer."""
+
+    location: Line
+    """s3://bucket/prefix/export-name, or a folder that holds the same. {account_id}: the account that is read."""
+    format: Literal["cur2", "focus"] = "cur2"
+    """The table that is exported: CUR 2.0, or FOCUS 1.2 with AWS columns."""
+    cache_folder: Line | None = "~/.cache/daylily-reconcile"
+    """Where files of S3 are kept, so that none is read twice. null: nowhere, and so it is in a cluster."""
+    memory_mb: Annotated[int, Field(ge=128, le=1_048_576)] = 512
+    """How much memory a query may take before it goes on in temporary files."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """How many threads a query may use."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket; empty where the export is in a folder."""
+        return self.location.removeprefix(S3_SCHEME).partition("/")[0] if self.location.startswith(S3_SCHEME) else ""
+
+
 class UsageSettings(_Part):
     """How usage and cost are collected."""
 
@@ -200,11 +223,16 @@ class UsageSettings(_Part):
     """AWS's forecast: that of the budget, for free and without an interval, or Cost Explorer's at $0.01 a customer."""
     shared: Annotated[tuple[SharedCost, ...], Field(strict=False, max_length=100)] = ()
     """Rules for shared cost. Left out: it is not split, and shown as unallocated."""
+    cost_source: Literal["cost_explorer", "data_export"] = "cost_explorer"
+    """Where AWS's cost is read. data_export: in the export below, which needs the extra `data`."""
+    data_export: DataExportSettings | None = None
+    """The export to read, for `cost_source: data_export`."""
 
     @model_validator(mode="after")
     def _check(self) -> "UsageSettings":
         violated(_check_unique("excluded_record_types", self.excluded_record_types))
         violated(_check_unique("shared", tuple(rule.service for rule in self.shared)))
+        violated(_check_export(self))
         return self
 
 
@@ -369,6 +397,18 @@ def _check_shares(rule: SharedCost) -> Iterator[Violation]:
     if rule.by == "fixed" and not 0 < sum(rule.shares.values()) <= 100:
         words = "must be given, and add up to 100 percent at most"
         yield Violation(("shares",), "shares-total", words)
+
+
+def _check_export(usage: UsageSettings) -> Iterator[Violation]:
+    if usage.cost_source != "data_export":
+        return
+    if usage.data_export is None:
+        yield Violation(("cost_source",), "data-export", "is data_export, and data_export does not say which")
+        return
+    if usage.data_export.format == "focus" and usage.metric == "BlendedCost":
+        yield Violation(("metric",), "data-export", "is BlendedCost, which FOCUS does not have")
+    if usage.data_export.location.startswith(S3_SCHEME) and not usage.data_export.bucket:
+        yield Violation(("data_export", "location"), "data-export", "names no bucket after s3://")
 
 
 def _check_tables(tables: TableSettings) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from controller.domain.money import ZERO
+from controller.errors import Failure
 
 FORMAT = 1
 
@@ -46,10 +47,11 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class CostReading:
-    """What Cost Explorer answered for some months of one account.
+    """What Cost Explorer, or a data export, says of some months of one account.
 
     `rows` together are the account's whole cost but the excluded record types, which are in `excluded`. `estimated`:
-    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in.
+    the months whose bill AWS has not closed. `currency` is the unit that AWS counts in. `refused`: months that it was
+    asked about and did not tell, with the reason; they are not in `months`. `notes`: what else people should know.
     """
 
     account: str
@@ -60,6 +62,8 @@ class CostReading:
     as_of: AwareDatetime
     pages: int
     currency: str = "USD"
+    refused: Mapping[str, Failure] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,6 +270,92 @@ def costs(**options: Any) -> int:
     return using.costs(**options)
 
 
+_closed_month = click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM", help="A month in UTC, e.g. 2024-01.  [default: the last one]"
+)
+
+
+@cli.command()
+@_closed_month
+@_settings
+@_form
+def chargeback(**options: Any) -> int:
+    """What each cost center is charged for a month, with discounts, shared cost and what is nobody's."""
+    from controller.entrypoints import charging
+
+    return charging.chargeback(**options)
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["focus", "csv", "parquet"]))
+@_closed_month
+@click.option(
+    "--focus-version", "version", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True,
+    help="Version of the FOCUS specification.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where to write it.")
+@click.option("--validate", is_flag=True, help="Check every row against the rules of the specification.")
+@_settings
+def export(**options: Any) -> int:
+    """The charges of a month for other FinOps tools: FOCUS as CSV or Parquet, or a plain CSV."""
+    from controller.entrypoints import charging
+
+    return charging.export(**options)
+
+
+@cli.command("reconcile-bill")
+@_closed_month
+@_settings
+@_form
+def reconcile_bill(**options: Any) -> int:
+    """Hold ledger, Cost Explorer, budgets and statements of a month against each other."""
+    from controller.entrypoints import charging
+
+    return charging.reconcile_bill(**options)
+
+
+@cli.command()
+@click.argument("customer")
+@click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM",
+    help="A month in UTC, e.g. 2024-01.  [default: the last one that is over]",
+)  # fmt: skip
+@click.option("--issue", is_flag=True, help="Give the draft a number: from then on it never changes.")
+@click.option("--correct", is_flag=True, help="Issue what AWS has changed since, as a credit note or further charge.")
+@click.option("--mark", type=click.Choice(["paid", "void"]), help="Say what became of one that was issued.")
+@click.option("--number", metavar="NUMBER", help="The one with this number, e.g. INV-2024-000001.")
+@click.option("--reason", metavar="TEXT", help="Why it is marked; kept with it.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
+@_settings
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml", "csv", "markdown", "html", "pdf"]),
+    default="table", show_default=True,
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Save it as this file.")
+def statement(**options: Any) -> int:
+    """What a customer is charged for a month: the draft, or what was issued of it; or issue, correct or mark that."""
+    from controller.entrypoints import stating
+
+    return stating.statement(**options)
+
+
+@cli.command()
+@click.argument("customer", required=False)
+@click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM",
+    help="Those of a month.  [default: of the last 12; with --issue, the last one that is over]",
+)  # fmt: skip
+@click.option("--issue", is_flag=True, help="Issue those of all customers that may be issued.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
+@_settings
+@_form
+def statements(**options: Any) -> int:
+    """What was issued, of all customers or of one, and what is open; or issue a whole month."""
+    from controller.entrypoints import stating
+
+    return stating.statements(**options)
+
+
 @cli.command()
 @click.argument("customer", required=False)
 @click.option(

@@ -47,6 +47,8 @@ def _tell(collected: Collected, house: CollectHouse, form: str, *, verbose: bool
     )
     for problem in collected.problems:
         terminal.say(f"Error: {problem}")
+    for note in collected.notes:
+        terminal.say(f"Note: {note}")
     if verbose:
         for name, count in count_calls(house.doors):
             terminal.say(f"{count:>7}  {name}")

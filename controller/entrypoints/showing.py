@@ -23,12 +23,10 @@ def status(*, customer: str | None, settings: Path | None, form: str, folder: Pa
     stored = books.statuses.load()
     month, gates = books.usage.load(Month.of(books.clock())), books.gates.load()
     known = _known(month, gates)
-    everything = (stored, month.customers, month.accounts, gates)
-    broken = [str(one) for some in everything for one in some.values() if isinstance(one, Failure)]
+    broken = _tell(stored, month.customers, month.accounts)
     statuses = {owner_id: one for owner_id, one in stored.items() if isinstance(one, Status)}
-    for told in broken:
-        terminal.say(f"Error: {told}")
     chosen = [_choose(statuses, customer)] if customer else sorted(statuses.values(), key=lambda one: one.owner_id)
+    broken += _tell({id_: one for id_, one in gates.items() if not customer or id_ == chosen[0].owner_id})
     if folder:
         _write_files(folder, status_document.files(chosen, known))
     elif form == "json":
@@ -42,6 +40,14 @@ def status(*, customer: str | None, settings: Path | None, form: str, folder: Pa
     else:
         terminal.show(status_view.details(chosen[0], known) if customer else status_view.overview(chosen, known))
     return exit_codes.PARTIAL if broken else exit_codes.OK
+
+
+def _tell(*found: Mapping[str, object]) -> int:
+    """How many cannot be read; each is told."""
+    failures = [one for some in found for one in some.values() if isinstance(one, Failure)]
+    for failure in failures:
+        terminal.say(f"Error: {failure}")
+    return len(failures)
 
 
 def _known(month: StoredMonth, gates: Mapping[str, Gate | Failure]) -> Known:

@@ -98,7 +98,8 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         return {name: _observation(items.get(name)) for name in names}
 
     def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
-        return read_items(self._aws, self._table, "customer_id", names)
+        keys = [{"customer_id": {"S": name}} for name in names]
+        return {item["customer_id"]["S"]: item for item in read_items(self._aws, self._table, keys)}
 
     def _update(self, name: str, values: Mapping[str, Any], removed: Iterable[str], *, once: Mapping[str, Any]) -> None:
         sets = [f"#{key} = :{key}" for key in values] + [f"#{key} = if_not_exists(#{key}, :{key})" for key in once]

@@ -1,7 +1,8 @@
 """The IAM policy that the tool needs, from what the kinds, the store and the readers of usage declare.
 
-Statements of their own: what a plan needs, what an apply needs on top, what `collect` reads and writes, what `listen`
-needs for its queue, what `init --aws` needs once, and what accounts with a `role_arn` need.
+Statements of their own: what a plan needs, what an apply needs on top, what `collect` reads and writes, what it reads
+instead of Cost Explorer with `usage.cost_source: data_export`, what `listen` needs for its queue, what `init --aws`
+needs once, and what accounts with a `role_arn` need.
 """
 
 import json
@@ -11,6 +12,7 @@ from controller.store import gates, lease, pauses, statuses, tables, usage_month
 from controller.usage.alert_queue import AlertQueue
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
+from controller.usage.data_export import DataExportReader
 from controller.usage.storage_metrics import StorageReader
 from controller.usage.worksets import WorksetReader
 
@@ -34,6 +36,7 @@ def iam_policy() -> str:
             _statement("ApplyWrites", used - _reading(used)),
             _statement("CollectReads", _reading(collecting)),
             _statement("CollectWrites", collecting - _reading(collecting)),
+            _statement("ReadDataExport", set(DataExportReader.permissions)),
             _statement("ListenToAlerts", set(AlertQueue.permissions)),
             _statement("InitMakesTables", set(tables.PERMISSIONS)),
             _statement("AssumeRolesOfOtherAccounts", {"sts:AssumeRole"}),

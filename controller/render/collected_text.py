@@ -43,6 +43,7 @@ def document(collected: Collected, pages: int) -> dict[str, Any]:
         "gates": {one.customer_id: one.gate.state for one in collected.verdicts if one.gate},
         "pages": pages,
         "usd": price(pages),
+        "notes": list(collected.notes),
         "problems": [
             {"message": str(one), "customers": list(one.customers), "code": one.failure.code}
             for one in collected.problems

@@ -171,9 +171,14 @@ def _problem(verdict: Verdict) -> Conditions:
     if failure is None:
         return {}
     code = camel(failure.code) or ("TransientFailure" if isinstance(failure, TransientFailure) else "PermanentFailure")
-    words = " ".join(part for part in (reason(failure), what_to_do(failure)) if part)
+    words = sentences(reason(failure).removeprefix(f"{failure.code}: "), what_to_do(failure))
     kind = "Reconciling" if isinstance(failure, TransientFailure) else "Stalled"
     return {"Ready": ("False", code, words), "Synced": ("False", code, words), kind: ("True", code, words)}
+
+
+def sentences(*parts: str) -> str:
+    """One after the other, each with its end."""
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
 
 
 def camel(code: str) -> str:

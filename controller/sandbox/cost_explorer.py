@@ -53,6 +53,8 @@ class CostExplorer:
 
     page_size: int
     """Groups per page of GetCostAndUsage, 1000 unless a test sets it; AWS documents no number."""
+    history: int | None
+    """Months that GetCostAndUsage goes back, the running one included; None, unless a test sets it: without end."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -72,6 +74,7 @@ class CostExplorer:
     def reset(self) -> None:
         with self._lock:
             self.page_size = 1000
+            self.history = None
             self._items: list[LineItem] = []
             self._payers: dict[str, str] = {}
             self._keys: dict[str, dict[str, TagKey]] = {}
@@ -129,6 +132,8 @@ class CostExplorer:
         start, end = _period(ask)
         if start > self._now().date():
             raise validation("Start date must not be after today")
+        if self.history and start < _first_of(self._now().date(), self.history):
+            raise validation("You haven't enabled historical data beyond 14 months.")
         if ask.get("Granularity") not in ("DAILY", "MONTHLY"):
             raise validation("Granularity must be DAILY or MONTHLY")
         metrics, group_by = ask.get("Metrics") or [], ask.get("GroupBy") or []
@@ -341,6 +346,12 @@ def _periods(start: date, end: date, monthly: bool) -> list[tuple[date, date]]:
         periods.append((start, min(following, end)))
         start = following
     return periods
+
+
+def _first_of(today: date, months: int) -> date:
+    """The first day of so many months that end with the running one."""
+    number = today.year * 12 + today.month - months
+    return date(number // 12, number % 12 + 1, 1)
 
 
 def _within(items: Iterable[LineItem], period: tuple[date, date]) -> list[LineItem]:

@@ -16,7 +16,7 @@ SNAPSHOTS: dict[int, Any] = {}
 
 @cache
 def make_light() -> None:
-    """Exchanges moto's copy, query and projection, once in a process. moto has to be importable."""
+    """Exchanges what moto's tables do slowly, or do not do, once in a process. moto has to be importable."""
     from moto.dynamodb.models.table import Table
 
     whole = Table.query
@@ -31,6 +31,7 @@ def make_light() -> None:
     setattr(Table, "__deepcopy__", _copied)  # noqa: B010 - a method may not be assigned to
     setattr(Table, "query", query)  # noqa: B010 - as above
     _project_what_is_there()
+    _count_what_indexes_hold()
 
 
 def _copied(table: Any, _: Any) -> Any:
@@ -59,6 +60,22 @@ def _project_what_is_there() -> None:
         return whole(item, [path for path in wanted if path[0].partition("[")[0] in item.attrs])
 
     setattr(Item, "project", light)  # noqa: B010 - as above
+
+
+def _count_what_indexes_hold() -> None:
+    """moto tells how many items a table has, and not how many of them its indexes hold: those that have the key."""
+    from moto.dynamodb.models.table import Table
+
+    bare = Table.describe
+
+    def counted(table: Any, base_key: str = "TableDescription") -> dict[str, Any]:
+        told = bare(table, base_key)
+        for index in told[base_key]["GlobalSecondaryIndexes"]:
+            names = {one["AttributeName"] for one in index["KeySchema"]}
+            index["ItemCount"] = sum(names <= item.attrs.keys() for item in table.all_items())
+        return told
+
+    setattr(Table, "describe", counted)  # noqa: B010 - as above
 
 
 def _is_plain(asked: Mapping[str, Any]) -> bool:

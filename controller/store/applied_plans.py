@@ -8,6 +8,7 @@ from typing import Any
 from controller.aws.clients import Aws
 from controller.domain.saved_plan import AGAIN
 from controller.errors import PermanentFailure, Refused
+from controller.store.records import records
 
 RECORD = "plan#"
 
@@ -20,15 +21,7 @@ class AppliedPlans:
 
     def check(self, plan_id: str) -> None:
         """Raises Refused where the plan was ever begun, even if only half of it was done."""
-        found = self._call(
-            "query",
-            plan_id,
-            ConsistentRead=True,
-            KeyConditionExpression="#record = :record",
-            ExpressionAttributeNames={"#record": "record"},
-            ExpressionAttributeValues={":record": {"S": f"{RECORD}{plan_id}"}},
-        )
-        for item in found["Items"]:
+        for item in records(self._aws, self._table, f"{RECORD}{plan_id}"):
             raise _applied(item)
 
     def begin(self, plan_id: str, controller_id: str, now: datetime) -> None:

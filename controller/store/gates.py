@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from controller.aws.clients import Aws
 from controller.domain.gate import FORMAT, Gate, Turn
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.store.plausible import check_numbers
+from controller.store.records import records
 
 PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
@@ -42,21 +44,14 @@ class Gates:
         self._aws, self._table = aws, table
 
     def load(self) -> Mapping[str, Gate | Failure]:
-        """All gates by customer id, a Failure standing for an item that is not one of ours.
+        """All gates by customer id, a Failure standing for one that is not ours, or that a newer version wrote.
 
-        Raises PermanentFailure for a missing table, and for an item that a newer version of this tool wrote.
+        Raises PermanentFailure for a missing table.
         """
-        gates: dict[str, Gate | Failure] = {}
-        more: dict[str, Any] = {}
-        while True:
-            page = self._query(RECORD, ConsistentRead=True, **more)
-            gates |= {item["owner"]["S"]: self._gate(item) for item in page["Items"]}
-            if not page.get("LastEvaluatedKey"):
-                return gates
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return {item["owner"]["S"]: self._gate(item) for item in records(self._aws, self._table, RECORD)}
 
     def get(self, customer_id: str) -> Gate | Failure | None:
-        """The gate of a customer, or None where it was never decided. Raises as `load` does."""
+        """The gate of a customer, or None where it was never decided. A Failure, and raises, as `load` does."""
         item = self._item(customer_id)
         return self._gate(item) if item else None
 
@@ -106,16 +101,9 @@ class Gates:
 
     def history(self, customer_id: str, limit: int) -> tuple[Turn | Failure, ...]:
         """The last entries of a customer's audit trail, the newest first; a Failure for one that is not ours."""
-        items: list[Mapping[str, Any]] = []
-        more: dict[str, Any] = {}
-        while len(items) < limit:
-            record = f"{TRAIL}{customer_id}"
-            page = self._query(record, ConsistentRead=True, ScanIndexForward=False, Limit=limit - len(items), **more)
-            items += page["Items"]
-            if not page.get("LastEvaluatedKey"):
-                break
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-        return tuple(self._turn(item) for item in items)
+        record = f"{TRAIL}{customer_id}"
+        trail = records(self._aws, self._table, record, ScanIndexForward=False, Limit=limit)
+        return tuple(self._turn(item) for item in islice(trail, limit))
 
     def _transact(self, write_id: str, steps: Sequence[Step], about: str) -> None:
         writes: list[dict[str, Any]] = []
@@ -141,18 +129,6 @@ class Gates:
             "ExpressionAttributeValues": {":seen": {"N": str(previous.version)}},
         }
 
-    def _query(self, record: str, **parameters: Any) -> dict[str, Any]:
-        return self._aws.call(
-            "dynamodb",
-            "query",
-            about=self._table,
-            TableName=self._table,
-            KeyConditionExpression="#record = :record",
-            ExpressionAttributeNames={"#record": "record"},
-            ExpressionAttributeValues={":record": {"S": record}},
-            **parameters,
-        )
-
     def _item(self, customer_id: str) -> Mapping[str, Any] | None:
         answer = self._aws.call(
             "dynamodb",
@@ -167,12 +143,8 @@ class Gates:
 
     def _gate(self, item: Mapping[str, Any]) -> Gate | Failure:
         owner = item["owner"]["S"]
-        if Decimal(item.get("format", {}).get("N", "0")) > FORMAT:
-            raise PermanentFailure(
-                f"the gate of {owner} was written by a newer version of this tool",
-                resource=self._table,
-                advice="Update before you run it on this table again.",
-            )
+        if _is_newer(item):
+            return self._newer(f"the gate of {owner}")
         try:
             gate = replace(_GATE.validate_json(item["gate"]["S"]), version=int(item["version"]["N"]))
             check_numbers(gate)
@@ -185,18 +157,32 @@ class Gates:
         return gate
 
     def _turn(self, item: Mapping[str, Any]) -> Turn | Failure:
+        what = f"the entry {item['owner']['S']} of the audit trail"
+        if _is_newer(item):
+            return self._newer(what)
         try:
             entry = _TURN.validate_json(item["entry"]["S"])
             _check_about(entry.customer_id, item["record"]["S"].removeprefix(TRAIL))
         except (KeyError, ValueError) as error:
-            what = f"the entry {item['owner']['S']} of the audit trail"
             return self._foreign(what, error, "Restore the item from point-in-time recovery.")
         return entry
+
+    def _newer(self, what: str) -> Failure:
+        return PermanentFailure(
+            f"{what} was written by a newer version of this tool",
+            code="NewerGate",
+            resource=self._table,
+            advice="Update before you run it on this table again.",
+        )
 
     def _foreign(self, what: str, error: Exception, advice: str) -> Failure:
         why = str(error).splitlines()[0]
         message = f"{what} in the table {self._table} is not one that this tool wrote: {why}"
         return PermanentFailure(message, code="ForeignGate", resource=self._table, advice=advice)
+
+
+def _is_newer(item: Mapping[str, Any]) -> bool:
+    return Decimal(item.get("format", {}).get("N", "0")) > FORMAT
 
 
 def _check_about(customer_id: str, owner: str) -> None:

@@ -64,7 +64,9 @@ class Pauses:
         return True
 
     def _read(self, names: Collection[str]) -> dict[str, Any]:
-        return read_items(self._aws, self._table, "customer_id", names, ("customer_id", "closed_at", *ATTRIBUTES))
+        keys = [{"customer_id": {"S": name}} for name in names]
+        items = read_items(self._aws, self._table, keys, ("customer_id", "closed_at", *ATTRIBUTES))
+        return {item["customer_id"]["S"]: item for item in items}
 
 
 def _pause(item: Mapping[str, Any] | None) -> Pause | None:

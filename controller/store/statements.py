@@ -10,9 +10,8 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,10 +19,10 @@ from pydantic import TypeAdapter
 from controller.aws.attributes import decode, encode
 from controller.aws.clients import Aws
 from controller.domain.month import Month
-from controller.domain.statement import FORMAT, Filed, Kind, State, number_of
+from controller.domain.statement import FORMAT, Entry, Filed, State, entry, number_of
 from controller.errors import Failure, PermanentFailure, TransientFailure
 
-PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"})
+PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
 
 RECORD = "statement/"
@@ -33,19 +32,7 @@ TRIES = 40
 """How often a number is tried for, while others are taking numbers."""
 
 _FILED = TypeAdapter(Filed)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A statement in the list of its month."""
-
-    customer_id: str
-    month: str
-    number: str
-    kind: Kind
-    state: State
-    total: Decimal
-    currency: str
+_ENTRY = TypeAdapter(Entry)
 
 
 class Statements:
@@ -58,8 +45,8 @@ class Statements:
         """All statements of a customer, in the order of their numbers; a Failure for an item that is not ours."""
         return tuple(self._filed(item) for item in self._query(f"{RECORD}{customer_id}"))
 
-    def of_month(self, month: Month) -> tuple[Entry, ...]:
-        """What was issued for a month, by customer."""
+    def of_month(self, month: Month) -> tuple[Entry | Failure, ...]:
+        """What was issued for a month, also what is void, by customer; a Failure for an entry that is not ours."""
         return tuple(_entry(month, decode(item)) for item in self._query(f"{MONTH}{month}"))
 
     def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed:
@@ -78,7 +65,7 @@ class Statements:
                 if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
                     raise
             except TransientFailure as failure:
-                if failure.code != "TransactionConflictException":
+                if failure.code not in ("TransactionConflictException", "TransactionCanceledException"):
                     raise
             else:
                 return filed
@@ -91,8 +78,11 @@ class Statements:
         version = {":version": {"N": str(filed.version)}}
         put = self._put(_item(changed), "#version = :version", {"#version": "version"}, version)
         entry = {"TableName": self._table, "Item": _entry_item(changed)}
+        writes = [{"Put": put}, {"Put": entry}]
+        if _entry_key(changed) != _entry_key(filed):
+            writes.append({"Delete": {"TableName": self._table, "Key": _entry_key(filed)}})
         try:
-            self._transact([{"Put": put}, {"Put": entry}], filed.statement.name)
+            self._transact(writes, filed.statement.name)
         except PermanentFailure as failure:
             if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
                 raise
@@ -110,17 +100,12 @@ class Statements:
             encode({":seen": count}) if count else {},
         )
         once = self._put(_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
-        free = self._put(
-            _entry_item(filed),
-            "attribute_not_exists(#owner) OR #state = :void",
-            {"#owner": "owner", "#state": "state"},
-            {":void": {"S": "void"}},
-        )
+        free = self._put(_entry_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
         self._transact([{"Put": counted}, {"Put": once}, {"Put": free}], filed.statement.name)
 
     def _check_free(self, filed: Filed) -> None:
         there = self._get(_entry_key(filed))
-        if there and there.get("state") != "void":
+        if there:
             raise PermanentFailure(
                 f"{filed.statement.customer_id} has the statement {there.get('number')} for {filed.statement.month}",
                 code="AlreadyIssued",
@@ -217,26 +202,21 @@ def _item(filed: Filed) -> dict[str, Any]:
 
 
 def _entry_key(filed: Filed) -> dict[str, Any]:
-    """One statement for a customer and month; corrections have the number in their key."""
+    """One statement that counts for a customer and month; corrections and what is void have the number in their key."""
     statement = filed.statement
-    owner = statement.customer_id if statement.kind == "statement" else f"{statement.customer_id}/{statement.number}"
+    is_the_one = statement.kind == "statement" and filed.state != "void"
+    owner = statement.customer_id if is_the_one else f"{statement.customer_id}/{statement.number}"
     return encode({"record": f"{MONTH}{statement.month}", "owner": owner})
 
 
 def _entry_item(filed: Filed) -> dict[str, Any]:
-    statement = filed.statement
-    told = {"number": statement.number, "kind": statement.kind, "state": filed.state}
-    money = {"total": f"{statement.total:f}", "currency": statement.currency}
-    return _entry_key(filed) | encode({**told, **money, "customer": statement.customer_id})
+    told = {**_ENTRY.dump_python(entry(filed), mode="json"), "total": f"{filed.statement.total:f}"}
+    return _entry_key(filed) | encode(told)
 
 
-def _entry(month: Month, plain: Mapping[str, Any]) -> Entry:
-    return Entry(
-        customer_id=str(plain.get("customer", "")),
-        month=str(month),
-        number=str(plain.get("number", "")),
-        kind=plain.get("kind", "statement"),
-        state=plain.get("state", "issued"),
-        total=Decimal(str(plain.get("total", "0"))),
-        currency=str(plain.get("currency", "")),
-    )
+def _entry(month: Month, plain: Mapping[str, Any]) -> Entry | Failure:
+    told = {one.name: plain.get(one.name) for one in fields(Entry)}
+    try:
+        return _ENTRY.validate_python(told)
+    except ValueError:
+        return _foreign(str(plain.get("number") or plain.get("owner")), f"its entry in the list of {month} is damaged")

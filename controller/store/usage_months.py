@@ -6,22 +6,23 @@ one has stored is not written over.
 """
 
 import gzip
-import time
 import uuid
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from controller.aws.clients import Aws
+from controller.aws.many_items import BATCH, Item, read_items
 from controller.domain.collected import StoredMonth
 from controller.domain.customer import ACCOUNT_PREFIX
 from controller.domain.month import Month
 from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.store.plausible import check_numbers
+from controller.store.records import MOST, records, weight
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
@@ -30,19 +31,12 @@ RECORD = "usage/"
 """How `record` begins; the month follows."""
 COMPRESS_FROM = 2_000
 """Bytes of JSON from which it is compressed: DynamoDB is paid by the KB, and answers a Query 1 MB at a time."""
-MOST = 400_000
-"""Bytes that a value may have in its item: DynamoDB takes items of up to 400 KB."""
-READS, WRITES = 100, 100
-"""Items in one call, the most that DynamoDB takes."""
+WRITES = 100
+"""Items in one transaction, the most that DynamoDB takes."""
 BYTES = 4_000_000
 """What the items of one transaction may weigh together: DynamoDB takes 4 MB."""
-BESIDE = 1_000
-"""Bytes, more than enough, for what an item has beside the value."""
-TRIES = 8
-"""How often what DynamoDB leaves undone of a call is asked for again."""
 
 Value = CustomerMonth | AccountMonth
-Item = dict[str, Any]
 K = TypeVar("K")
 
 _CUSTOMER = TypeAdapter(CustomerMonth)
@@ -52,10 +46,8 @@ _ACCOUNT = TypeAdapter(AccountMonth)
 class UsageMonths:
     """The collected months of one controller's customers and accounts. Reads are consistent."""
 
-    def __init__(
-        self, aws: Aws, table: str, controller_id: str = "default", sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._aws, self._table, self._controller_id, self._sleep = aws, table, controller_id, sleep
+    def __init__(self, aws: Aws, table: str, controller_id: str = "default") -> None:
+        self._aws, self._table, self._controller_id = aws, table, controller_id
 
     def load(self, month: Month) -> StoredMonth:
         """All of a month that this controller collected; a Failure stands for an item that cannot be used.
@@ -97,7 +89,7 @@ class UsageMonths:
         items: dict[str, Item] = {}
         for value in values:
             item = self._item(value, fence)
-            if (size := _size(item)) > MOST:
+            if (size := weight(item)) > MOST:
                 failures[self._owner(value)] = self._too_large(value, size)
             else:
                 items[f"{item['record']['S']} {item['owner']['S']}"] = item
@@ -113,29 +105,20 @@ class UsageMonths:
     # Reading
 
     def _query(self, month: Month) -> Iterator[Item]:
-        more: dict[str, Any] = {}
-        while True:
-            page = self._call(
-                "query",
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="#record = :record",
-                FilterExpression="#controller = :controller OR attribute_not_exists(#controller)",
-                ExpressionAttributeNames={"#record": "record", "#controller": "controller_id"},
-                ExpressionAttributeValues={
-                    ":record": {"S": f"{RECORD}{month}"},
-                    ":controller": {"S": self._controller_id},
-                },
-                **more,
-            )
-            yield from page["Items"]
-            if not page.get("LastEvaluatedKey"):
-                return
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        """Those of this controller, and those from before an item told whose it is."""
+        return records(
+            self._aws,
+            self._table,
+            f"{RECORD}{month}",
+            names={"#controller": "controller_id"},
+            values={":controller": {"S": self._controller_id}},
+            FilterExpression="#controller = :controller OR attribute_not_exists(#controller)",
+        )
 
     def _fetch(self, keys: Mapping[K, Item]) -> dict[K, Value | Failure]:
         """The values under these keys. Raises Failure where they cannot be read."""
-        chunks = _in_chunks(list(keys.values()), READS)
+        wanted = list(keys.values())
+        chunks = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
         found: dict[tuple[str, str], Value | Failure] = {}
         for items in self._aws.each(self._read, chunks):
             if isinstance(items, Failure):
@@ -145,16 +128,7 @@ class UsageMonths:
         return {name: found[place] for name, place in places.items() if place in found}
 
     def _read(self, keys: Sequence[Item]) -> list[Item]:
-        found: list[Item] = []
-        asked: dict[str, Any] = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
-        for attempt in range(TRIES):
-            answer = self._call("batch_get_item", RequestItems=asked)
-            found += answer["Responses"].get(self._table, [])
-            asked = answer.get("UnprocessedKeys") or {}
-            if not asked:
-                return found
-            self._wait(attempt)
-        raise self._busy("read")
+        return read_items(self._aws, self._table, keys)
 
     def _value(self, item: Item) -> Value | Failure:
         owner, month = item["owner"]["S"], item["record"]["S"].removeprefix(RECORD)
@@ -258,17 +232,6 @@ class UsageMonths:
             advice="Split the customer in two: the worksets of a month are the most of it.",
         )
 
-    # Both
-
-    def _wait(self, attempt: int) -> None:
-        self._sleep(min(0.1 * 2**attempt, 5.0))
-
-    def _busy(self, verb: str) -> TransientFailure:
-        return TransientFailure(f"DynamoDB did not {verb} all items in {TRIES} tries", resource=self._table)
-
-    def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        return self._aws.call("dynamodb", operation, about=self._table, **parameters)
-
 
 def _key(owner: str, month: str) -> Item:
     return {"record": {"S": f"{RECORD}{month}"}, "owner": {"S": owner}}
@@ -292,23 +255,14 @@ def _owner(item: Item) -> str:
     return owner
 
 
-def _size(item: Item) -> int:
-    """Bytes of the value; where it is text, and not compressed, it is short."""
-    return len(next(iter(item["usage"].values())))
-
-
 def _by_weight(items: Sequence[Item]) -> list[Sequence[Item]]:
     """Chunks that one transaction takes, by number and by weight."""
     chunks: list[list[Item]] = [[]]
-    weight = 0
+    held = 0
     for item in items:
-        weight += _size(item) + BESIDE
-        if len(chunks[-1]) == WRITES or weight > BYTES:
+        held += weight(item)
+        if len(chunks[-1]) == WRITES or held > BYTES:
             chunks.append([])
-            weight = _size(item) + BESIDE
+            held = weight(item)
         chunks[-1].append(item)
     return [chunk for chunk in chunks if chunk]
-
-
-def _in_chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]

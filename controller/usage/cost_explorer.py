@@ -16,12 +16,15 @@ from controller.domain.month import Month
 from controller.domain.services import S3, TRANSFER
 from controller.domain.settings import UsageSettings
 from controller.domain.usage import CostReading, CostRow, Forecast
-from controller.errors import Failure
+from controller.errors import Failure, PermanentFailure
 from controller.usage.cost_questions import Expression, Group, Questions, all_of, none_of, one_of, without_tag
 from controller.usage.cost_rows import CUSTOMER_KEY, Bill, bill_rows, bill_with
 
 LEVEL = 80
 """Percent of certainty of a forecast's interval."""
+
+HISTORY = 14
+"""Months that Cost Explorer tells to everybody: the running one and 13 before it (AWS, ce-advanced-cost-analysis)."""
 
 METRICS = {
     "UnblendedCost": "UNBLENDED_COST",
@@ -48,22 +51,43 @@ class CostReader:
         self._aws, self._account, self._settings, self._clock = aws, account, settings, clock
 
     def read(self, months: Sequence[Month], tag_keys: Collection[str]) -> CostReading:
-        """The rows add up to what the first question says. Raises Failure; then pages may have been paid already."""
+        """The rows add up to what the first question says. Raises Failure; then pages may have been paid already.
+
+        Months from before AWS's history are asked for one by one: of each that AWS refuses the reading says why.
+        """
         questions = Questions(self._aws, self._account.account_id, self._settings.metric)
         keys = tuple(dict.fromkeys((CUSTOMER_KEY, *tag_keys)))
-        of_s3 = one_of("SERVICE", (S3, TRANSFER))
-        costs = self._bill(questions, months, keys, "SERVICE")
-        usage = self._bill(questions, months, keys, "USAGE_TYPE", of_s3)
+        since, *_ = Month.of(self._clock()).back(HISTORY)
+        recent = sorted({month for month in months if month >= since})
+        found = [self._rows(questions, recent, keys)] if recent else []
+        told, refused = list(recent), {}
+        for month in sorted({month for month in months if month < since}):
+            try:
+                found.append(self._rows(questions, [month], keys))
+                told.append(month)
+            except PermanentFailure as failure:
+                if failure.code != "ValidationException":
+                    raise
+                refused[str(month)] = _beyond_history(failure)
         return CostReading(
             account=self._account.name,
-            months=tuple(sorted({str(month) for month in months})),
-            rows=bill_rows(costs, usage),
-            excluded=self._excluded(questions, months),
+            months=tuple(map(str, sorted(told))),
+            rows=tuple(sorted((row for rows, _ in found for row in rows), key=lambda row: row.month)),
+            excluded=tuple(sorted((row for _, apart in found for row in apart), key=lambda row: row.month)),
             estimated=frozenset(questions.estimated),
             as_of=self._clock(),
             pages=questions.pages,
             currency=questions.currency or "USD",
+            refused=refused,
         )
+
+    def _rows(
+        self, questions: Questions, months: Sequence[Month], keys: Sequence[str]
+    ) -> tuple[tuple[CostRow, ...], tuple[CostRow, ...]]:
+        """What counts of these months, and what is kept apart."""
+        costs = self._bill(questions, months, keys, "SERVICE")
+        usage = self._bill(questions, months, keys, "USAGE_TYPE", one_of("SERVICE", (S3, TRANSFER)))
+        return bill_rows(costs, usage), self._excluded(questions, months)
 
     def _bill(
         self,
@@ -129,6 +153,18 @@ class ForecastReader:
                 return None
             raise
         return _forecast(answer, now)
+
+
+def _beyond_history(failure: PermanentFailure) -> PermanentFailure:
+    """AWS says "You haven't enabled historical data beyond 14 months." (public reports), and names no month."""
+    return PermanentFailure(
+        failure.message,
+        code=failure.code,
+        operation=failure.operation,
+        resource=failure.resource,
+        advice=f"Cost Explorer keeps {HISTORY} months, and up to 38 where multi-year data is switched on: in the Cost"
+        " Management preferences of the account that pays, two days ahead.",
+    )
 
 
 def _excluded_row(group: Group) -> CostRow:

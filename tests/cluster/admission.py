@@ -1,7 +1,7 @@
 """What a custom resource's schema makes of an object: the hook, and a simple schema for where no better one is given.
 
-A better schema plugs in as `FakeCluster(schemas=...)`: anything callable with one entry of a CRD's `spec.versions` that
-returns a `Schema`.
+Another one plugs in as `FakeCluster(schemas=...)`: anything callable with one entry of a CRD's `spec.versions` that
+returns a `Schema`. `structural.Schema` knows defaults and rules, too, and takes some fifty times as long.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster import structural
 from tests.cluster.access import ADMIN
 from tests.cluster.client import Client
 from tests.cluster.crds import ANIMALS
@@ -27,7 +28,7 @@ def open_cluster() -> OpenCluster:
     real = os.environ.get("CLUSTER_KUBECONFIG")
     if real:
         return lambda crds: RealCluster(Path(real), crds=crds)
-    return lambda crds: FakeCluster(crds=crds)
+    return lambda crds: FakeCluster(crds=crds, schemas=structural.Schema)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def fake_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
     """As `cluster`, but always the fake one, for its faults and its log. On a real cluster such tests are skipped."""
     if os.environ.get("CLUSTER_KUBECONFIG"):
         pytest.skip("a real cluster has no faults to switch on")
-    with FakeCluster(crds=[customers_crd()]) as cluster:
+    with FakeCluster(crds=[customers_crd()], schemas=structural.Schema) as cluster:
         monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
         yield cluster
 

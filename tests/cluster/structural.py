@@ -35,6 +35,7 @@ class Schema:
     def admit(self, object: Any, old: Any = None) -> Any:
         """`object` as it would be stored, itself left as it is. `old`: what an update replaces.
 
+        Raises Invalid with errors like `("spec.budget.alerts[0].emails", "are given, but ...")`.
         Rules are not run on what breaks the schema: an API server says so, too, and tells the rest the next time.
         """
         admitted = copy.deepcopy(object)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster.answers import ApiError
 from tests.cluster.crds import ANIMALS, animal
 from tests.cluster.protocol import ANYWHERE, Cluster
 from tests.cluster.real import RealCluster
 from tests.cluster.server import FakeCluster
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["fake", "by kubeconfig"])
@@ -86,6 +89,14 @@ def test_waiting_ends_with_what_was_seen_last(either: Cluster) -> None:
         either.wait("animals", "bella", lambda found: found is None, timeout=0.05)
     with pytest.raises(TimeoutError, match="not as awaited"):
         either.eventually(lambda: either.list("animals", labels="first=x"), timeout=0.05)
+
+
+def test_customers_are_admitted_by_the_whole_of_their_schema(cluster: Cluster) -> None:
+    acme = yaml.safe_load((ROOT / "customers" / "acme.yaml").read_text())
+    del acme["spec"]["deletionPolicy"]
+    assert cluster.create(acme)["spec"]["deletionPolicy"] == "Retain"
+    with pytest.raises(ApiError, match=r"422 Invalid: .*another id is another customer"):
+        cluster.patch("customers", acme["metadata"]["name"], {"spec": {"customerId": "cust_other1"}})
 
 
 def test_a_cluster_by_kubeconfig_cleans_up_after_itself_and_touches_no_crd_of_others() -> None:

@@ -90,7 +90,7 @@ def operator(manifests: list[Object], cluster: FakeCluster, folder: Path) -> Ite
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "controller.entrypoints.cli", *arguments, f"--listen=127.0.0.1:{port}"]
+    command = [sys.executable, "-c", NAMELESS, *arguments, f"--listen=127.0.0.1:{port}"]
     process = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
     try:
         yield port
@@ -119,6 +119,15 @@ def rights(rule: Rule) -> Iterator[Right]:
                 for name in rule.get("resourceNames", [""]) if verb != "create" else [""]:
                     yield rule["namespace"] or "*", group, resource, verb, name
 
+
+NAMELESS = """
+import getpass, sys
+def getuser(): raise KeyError("getpwuid(): uid not found: 65532")
+getpass.getuser = getuser
+from controller.entrypoints.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+"""`reconcile`, as under the mere number that the image's user is."""
 
 DEFINITION: Object = {
     "apiVersion": "apiextensions.k8s.io/v1",

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
+from controller import bootstrap
 from controller.aws.call import Retry
-from controller.bootstrap import build
-from controller.domain.customer import Origin
 from controller.domain.settings import Settings
 from controller.domain.usage import CustomerMonth, Spend
 from controller.entrypoints.cli import run
@@ -48,8 +47,8 @@ def judge(actual: int | None, customer_id: str = "acme") -> None:
     customers = load([Path("customers")], LoadedSettings()).customers
     spend = Spend(Decimal(500), None if actual is None else Decimal(actual), None, NOW)
     months = {customer_id: CustomerMonth(customer_id, "2026-11", spend=spend)}
-    house = build(settings, Origin())
-    house.gatekeeper.judge([one for one in customers if one.customer_id == customer_id], months)
+    keeper = bootstrap.gatekeeper(bootstrap.home_door(settings), settings, bootstrap.utc_now)
+    keeper.judge([one for one in customers if one.customer_id == customer_id], months)
 
 
 def spent(sandbox: Sandbox, customer_id: str, actual: str) -> None:
@@ -148,6 +147,33 @@ def test_a_gate_that_cannot_be_read_says_so(
     assert run(["gate", "acme"]) == 1
 
     assert "is not one that this tool wrote" in capsys.readouterr().err
+
+
+def test_a_gate_of_a_newer_version_is_unknown_and_no_other(
+    applied: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge(512)
+    judge(100, "beta")
+    sandbox.client("dynamodb").update_item(
+        TableName="daylily-billing",
+        Key={"record": {"S": "gate"}, "owner": {"S": "acme"}},
+        UpdateExpression="SET #format = :newer",
+        ExpressionAttributeNames={"#format": "format"},
+        ExpressionAttributeValues={":newer": {"N": "2"}},
+    )
+
+    assert run(["gate", "beta"]) == 0
+    capsys.readouterr()
+    assert run(["gate", "acme", "-o", "json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["state"] == "unknown"
+    assert "the gate of acme was written by a newer version of this tool" in err
+    assert run(["status"]) == 5
+    out, err = capsys.readouterr()
+    assert "beta" in out
+    assert "the gate of acme was written by a newer version" in err
+    assert run(["status", "acme"]) == 5
+    assert run(["status", "beta"]) == 0
 
 
 def test_a_customer_is_known_by_name_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,8 @@ from controller.domain.settings import Settings
 from controller.manifests.crd import customer_crd
 from controller.manifests.crd_rules import KEYED, RULES, SETS, amount_rule
 from controller.manifests.structural import structural
-from tests.cluster.structural import Invalid, Schema
+from tests.cluster.admission import Invalid
+from tests.cluster.structural import Schema
 from tests.generated_customers import manifests
 from tests.spoiled_manifests import FULL, VALUES, documents, variants
 

@@ -222,13 +222,25 @@ def test_an_odd_entry_of_the_trail_hides_no_other(gates: Gates, sandbox: Sandbox
     assert isinstance(good, Turn)
 
 
-def test_a_gate_of_a_newer_version_stops_everything(gates: Gates, sandbox: Sandbox) -> None:
+def test_a_gate_of_a_newer_version_stands_as_a_failure_beside_the_others(gates: Gates, sandbox: Sandbox) -> None:
     put(sandbox, format={"N": "2"})
+    gates.save(replace(WAS_HELD, customer_id="good"), None, None)
 
-    with pytest.raises(PermanentFailure, match="the gate of acme was written by a newer version"):
-        gates.load()
-    with pytest.raises(PermanentFailure, match="newer version"):
-        gates.get("acme")
+    loaded = gates.load()
+
+    assert isinstance(loaded["good"], Gate)
+    assert "the gate of acme was written by a newer version of this tool. Update before" in str(loaded["acme"])
+    assert "newer version" in str(gates.get("acme"))
+
+
+def test_an_entry_of_a_newer_version_is_told_and_hides_no_other(gates: Gates, sandbox: Sandbox) -> None:
+    gates.save(WAS_HELD, None, entry(None, WAS_HELD))
+    put(sandbox, record={"S": "audit/acme"}, owner={"S": "2026-12-01"}, format={"N": "2"})
+
+    newer, good = gates.history("acme", 10)
+
+    assert "the entry 2026-12-01 of the audit trail was written by a newer version" in str(newer)
+    assert isinstance(good, Turn)
 
 
 def test_gates_are_no_statuses(aws: Aws, gates: Gates) -> None:

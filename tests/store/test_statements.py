@@ -11,10 +11,10 @@ import pytest
 from controller.aws.clients import Aws
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings, TableSettings
-from controller.domain.statement import Filed, draft, issue
+from controller.domain.statement import Entry, Filed, draft, issue
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.sandbox import Sandbox
-from controller.store.statements import RECORD, Statements
+from controller.store.statements import MONTH, RECORD, Statements
 from controller.store.tables import make
 from tests.generated_usage import acme
 
@@ -43,6 +43,13 @@ def file(statements: Statements, customer_id: str = "cust_abc123", month: str = 
     return statements.issue("INV-", 2024, make)
 
 
+def entries(statements: Statements) -> list[Entry]:
+    """All of January, each of which is as it was written."""
+    found = statements.of_month(Month(2024, 1))
+    assert not [one for one in found if isinstance(one, Failure)]
+    return [one for one in found if isinstance(one, Entry)]
+
+
 def test_numbers_are_given_one_after_the_other(statements: Statements) -> None:
     assert [file(statements, f"cust_{at}").statement.number for at in range(3)] == [
         "INV-2024-000001",
@@ -54,7 +61,8 @@ def test_numbers_are_given_one_after_the_other(statements: Statements) -> None:
 def test_what_was_filed_is_read_as_it_was(statements: Statements) -> None:
     filed = file(statements)
     assert statements.of_customer("cust_abc123") == (filed,)
-    (entry,) = statements.of_month(Month(2024, 1))
+    (entry,) = entries(statements)
+    assert (entry.issued_on, entry.due_on) == (date(2024, 2, 12), date(2024, 3, 13))
     assert (entry.customer_id, entry.number, entry.state, entry.total) == (
         "cust_abc123",
         "INV-2024-000001",
@@ -93,13 +101,37 @@ def test_a_void_number_is_not_used_again(statements: Statements) -> None:
     assert [one.state for one in statements.of_customer("cust_abc123") if isinstance(one, Filed)] == ["void", "issued"]
 
 
+def test_a_void_one_stays_in_the_list_of_its_month_so_that_no_number_is_missing(statements: Statements) -> None:
+    statements.change(file(statements), "void", "a person", NOW, "wrong address")
+    file(statements)
+    assert {one.number: one.state for one in entries(statements)} == {
+        "INV-2024-000001": "void",
+        "INV-2024-000002": "issued",
+    }
+
+
+@pytest.mark.parametrize("harm", ["SET #total = :garbage", "REMOVE issued_on", "SET #state = :garbage"])
+def test_an_entry_that_somebody_touched_is_told(statements: Statements, aws: Aws, harm: str) -> None:
+    file(statements)
+    file(statements, "cust_next")
+    names = {name: name[1:] for name in ("#total", "#state") if name in harm}
+    more: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+    more |= {"ExpressionAttributeValues": {":garbage": {"S": "x"}}} if ":garbage" in harm else {}
+    key = {"record": {"S": f"{MONTH}2024-01"}, "owner": {"S": "cust_abc123"}}
+    aws.call("dynamodb", "update_item", TableName=TABLE, Key=key, UpdateExpression=harm, **more)
+    broken, fine = statements.of_month(Month(2024, 1))
+    assert isinstance(broken, PermanentFailure)
+    assert "INV-2024-000001" in str(broken)
+    assert isinstance(fine, Entry)
+
+
 def test_what_is_paid_says_the_same_and_by_whom(statements: Statements) -> None:
     filed = file(statements)
     statements.change(filed, "paid", "the bank", NOW, "transfer 7")
     (paid,) = statements.of_customer("cust_abc123")
     assert isinstance(paid, Filed)
     assert (paid.state, paid.changed_by, paid.reason, paid.hash) == ("paid", "the bank", "transfer 7", filed.hash)
-    assert statements.of_month(Month(2024, 1))[0].state == "paid"
+    assert entries(statements)[0].state == "paid"
 
 
 def test_of_two_that_change_it_at_once_one_is_told_to_look_again(statements: Statements) -> None:
@@ -107,7 +139,7 @@ def test_of_two_that_change_it_at_once_one_is_told_to_look_again(statements: Sta
     statements.change(filed, "paid", "one", NOW, "")
     with pytest.raises(TransientFailure, match="changed by another run"):
         statements.change(filed, "void", "another", NOW, "")
-    assert statements.of_month(Month(2024, 1))[0].state == "paid"
+    assert entries(statements)[0].state == "paid"
 
 
 @pytest.mark.parametrize(

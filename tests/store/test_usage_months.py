@@ -79,13 +79,8 @@ def aws(local_environment: Sandbox) -> Aws:
 
 
 @pytest.fixture
-def waited() -> list[float]:
-    return []
-
-
-@pytest.fixture
-def months(aws: Aws, waited: list[float]) -> UsageMonths:
-    return UsageMonths(aws, TABLE, sleep=waited.append)
+def months(aws: Aws) -> UsageMonths:
+    return UsageMonths(aws, TABLE)
 
 
 def test_a_month_comes_back_as_it_was_saved(months: UsageMonths) -> None:
@@ -238,36 +233,6 @@ def test_each_controller_sees_its_own(aws: Aws, months: UsageMonths) -> None:
     assert months.load(JANUARY) == StoredMonth({"cust_abc123": ACME}, {})
     assert green.load(JANUARY) == StoredMonth({"cust_green": other}, {"default": ACCOUNT})
     assert months.get(["cust_green"], JANUARY) == {"cust_green": other}
-
-
-def test_what_dynamodb_leaves_undone_is_asked_for_again(
-    aws: Aws, waited: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """moto never leaves anything undone, so the answer is bent on its way."""
-    months = UsageMonths(aws, TABLE, sleep=waited.append)
-    many = [replace(ACME, customer_id=f"cust_{number}") for number in range(5)]
-    months.save(many, 1)
-    call = aws.call
-
-    def sparing(service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Does the first of what is asked, and hands back the rest."""
-        asked = parameters["RequestItems"][TABLE]
-        keys = asked["Keys"]
-        answer = call(service, operation, RequestItems={TABLE: {**asked, "Keys": keys[:1]}})
-        return {**answer, "UnprocessedKeys": {TABLE: {**asked, "Keys": keys[1:]}} if keys[1:] else {}}
-
-    monkeypatch.setattr(aws, "call", sparing)
-
-    assert len(months.get([one.customer_id for one in many], JANUARY)) == 5
-    assert len(waited) == 4
-
-
-def test_what_dynamodb_never_reads_is_raised(aws: Aws, waited: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    months = UsageMonths(aws, TABLE, sleep=waited.append)
-    monkeypatch.setattr(aws, "call", lambda *_, **asked: {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]})
-
-    with pytest.raises(TransientFailure, match="did not read all items"):
-        months.get(["cust_abc123"], JANUARY)
 
 
 # What is refused

@@ -101,6 +101,38 @@ def test_an_old_month_beside_the_current_one_does_not_ask_for_what_is_between(lo
     assert reading.estimated == {"2026-11"}
 
 
+@pytest.mark.parametrize(
+    ("history", "told", "refused"),
+    [
+        (14, ["2025-10", "2026-11"], ["2023-12", "2024-01", "2025-09"]),
+        (35, ["2024-01", "2025-09", "2025-10", "2026-11"], ["2023-12"]),
+        (None, ["2023-12", "2024-01", "2025-09", "2025-10", "2026-11"], []),
+    ],
+)
+def test_a_month_from_before_awss_history_is_refused_by_itself_and_the_others_are_read(
+    local_environment: Sandbox, history: int | None, told: list[str], refused: list[str]
+) -> None:
+    """AWS keeps 14 months, and 38 where multi-year data is switched on; it refuses the whole request otherwise."""
+    months = [Month(2023, 12), JANUARY, Month(2025, 9), Month(2025, 10), NOVEMBER]
+    bill(local_environment, *(item("1", day=month.first_day) for month in months))
+    local_environment.cost.history = history
+    aws = door()
+
+    reading = reader(local_environment, aws).read(months, [])
+
+    assert list(reading.months) == [row.month for row in reading.rows] == told
+    assert list(reading.refused) == refused
+    assert all("switched on" in str(failure) for failure in reading.refused.values())
+    assert reading.pages == aws.paid_calls
+
+
+def test_another_refusal_of_a_month_is_raised(local_environment: Sandbox) -> None:
+    local_environment.faults.add(Fault("ce", "GetCostAndUsage", "error", code="AccessDeniedException", status=400))
+
+    with pytest.raises(PermanentFailure, match="AccessDenied"):
+        reader(local_environment).read([JANUARY], [])
+
+
 def test_trap_4_months_are_half_open_the_first_of_the_next_is_not_in_it(local_environment: Sandbox) -> None:
     bill(
         local_environment,

@@ -64,6 +64,19 @@ def test_without_an_index_that_holds_whole_items_everything_is_scanned_once(
     assert operations(local_environment) == {"DescribeTable": 1, "Scan": 1}
 
 
+def test_an_index_that_does_not_hold_everything_is_left_aside(local_environment: Sandbox) -> None:
+    """Both ways find the same: an item from before there was a customer_id is in no index on it."""
+    make_table(local_environment, "customer_id")
+    old = own("w2", "", metadata={"submitted_by": "acme"})
+    del old["customer_id"]
+    put(local_environment, own("w1", "acme"), old, own("w3", "beta"))
+
+    found = read(local_environment, "acme", "beta")
+
+    assert {customer: ids(worksets) for customer, worksets in found.items()} == {"acme": ["w1", "w2"], "beta": ["w3"]}
+    assert operations(local_environment) == {"DescribeTable": 1, "Scan": 1}
+
+
 @pytest.mark.parametrize("indexes", [("customer_id",), ()], ids=["query", "scan"])
 def test_trap_5_pagination_a_page_is_1_mb_of_what_is_in_the_table(
     local_environment: Sandbox, indexes: tuple[str, ...]
