@@ -26,6 +26,7 @@ import pytest
 import yaml
 
 from controller.bootstrap import powers
+from controller.domain.bill import CUSTOMER_TAG
 from controller.domain.diagnostic import RULES, Diagnostic
 from controller.domain.gate import Policy, decide, turn
 from controller.entrypoints import exit_codes
@@ -38,6 +39,7 @@ from controller.render import gate_view
 from controller.render.diagnostics import render_text
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
+from controller.usage.export_sql import CUR2, Question
 from tests.domain.gate_cases import CASES, NOW, WAS_OPEN, facts
 
 ROOT = Path(__file__).parent.parent
@@ -389,6 +391,12 @@ def allowances() -> str:
     return table(("name", "allows that"), ((f"`{name}`", words) for name, words in sorted(powers().items())))
 
 
+def export_query() -> str:
+    question = Question(CUR2, "UnblendedCost", [CUSTOMER_TAG])
+    text = question.sql("athena", "billing.daylily_costs", "billing_period = '2024-01'")
+    return "```sql\n" + text.replace(" WHEN ", "\n    WHEN ").replace(" OR line", "\n      OR line") + "```\n"
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "manifest-fields": manifest_fields,
     "settings-keys": settings_keys,
@@ -398,6 +406,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "powers": allowances,
     "gate-cases": gate_cases,
     "gate-example": gate_example,
+    "export-query": export_query,
 }
 
 
