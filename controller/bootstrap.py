@@ -16,11 +16,16 @@ from controller.domain.gate import Policy
 from controller.domain.safety import EMPTY
 from controller.domain.settings import AccountSettings, Settings, UsageSettings
 from controller.errors import AccountFailure, InvalidInput
+from controller.estimates import BucketFates, Estimates
 from controller.fleet import Fleet, Options, Site
 from controller.gatekeeper import Gatekeeper
+from controller.invoicing import Invoicing
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
+from controller.kinds.bucket_lifecycle import BucketLifecycle, BucketRules
+from controller.kinds.bucket_lifecycle import fates_of as fates_of_rules
 from controller.kinds.context import Context
 from controller.listening import Listener
+from controller.prices import prices
 from controller.sources import CostReader as AnyCostReader
 from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
@@ -33,6 +38,7 @@ from controller.store.usage_months import UsageMonths
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
 from controller.usage.data_export import DataExportReader
+from controller.usage.inventory import read_inventory as read_inventory
 from controller.usage.storage_metrics import StorageReader
 from controller.usage.worksets import WorksetReader
 
@@ -61,6 +67,8 @@ class House:
     topic_arns: Mapping[str, str]
     """The alert topic of each account, by account name."""
     listener: Listener
+    estimates: Estimates
+    """What changes of lifecycle rules save."""
     home: Aws
     """The door to where the tables are."""
     clock: Clock
@@ -85,6 +93,11 @@ def books(settings: Settings) -> Books:
     return Books(
         Statuses(home, table), usage_months(home, settings), Gates(home, table), Statements(home, table), utc_now
     )
+
+
+def invoicing(settings: Settings, kept: Books) -> Invoicing:
+    """The flow of statements on these books; what it issues names this process."""
+    return Invoicing(kept.statements, settings.statements, kept.clock, _who())
 
 
 def usage_months(home: Aws, settings: Settings) -> UsageMonths:
@@ -135,6 +148,7 @@ def build(
         account_ids={name: site.account.account_id for name, site in sites.items()},
         topic_arns={name: site.account.topic_arn for name, site in sites.items()},
         listener=Listener(gatekeeper(home, settings, clock), spends, usage_months(home, settings), clock),
+        estimates=Estimates(usage_months(home, settings), {BucketLifecycle.name: _fates}, prices, clock),
         home=home,
         clock=clock,
         doors=_distinct(home, doors),
@@ -208,6 +222,10 @@ def _allowed(settings: Settings, allow: Collection[str]) -> tuple[str, ...]:
 def leases(home: Aws, settings: Settings, clock: Clock | None = None, lifetime: float = LIFETIME) -> Leases:
     """The leases of this settings' table, held in the name of this process."""
     return Leases(home, settings.tables.billing, _who(), clock or utc_now, time.monotonic, time.sleep, lifetime)
+
+
+def _fates(state: BucketRules) -> BucketFates:
+    return BucketFates(state.region, fates_of_rules(state))
 
 
 def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:

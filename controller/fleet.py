@@ -133,6 +133,8 @@ class FleetPlan:
     """How many keys of other owners within the paths were not looked at: they count in the guard's shares."""
     by_name: bool = False
     """Whether somebody asked for each of the orphans by its name: to let go of many of them is no accident then."""
+    foreign: Mapping[str, Failure] = field(default_factory=dict)
+    """Why owners within the paths that are gone are not ours to prune, by owner id: they are another controller's."""
 
     def all_plans(self) -> tuple[Plan, ...]:
         """The plans of all owners, orphans included."""
@@ -276,6 +278,7 @@ class Fleet:
             cases={case.owner.id: case for case in everyone},
             limits=self._options.limits,
             passed_over=passed_over,
+            foreign=self._foreign(statuses, wanted) if wanted.partial else {},
         )
 
     def foresee(self, fleet_plan: FleetPlan) -> dict[str, Status | None]:
@@ -365,6 +368,11 @@ class Fleet:
             return wanted.complete and wanted.covers(status.source) and status.account in self._sites
 
         return [s for s in missing if is_gone(s)], [s for s in missing if not is_gone(s)]
+
+    def _foreign(self, statuses: Mapping[str, Status], wanted: Desired) -> dict[str, Failure]:
+        within = [one for one in statuses.values() if not one.is_account and wanted.covers(one.source)]
+        refused = {one.owner_id: self._refusal(_former(one), one) for one in within}
+        return {id_: why for id_, why in refused.items() if why}
 
     def _plan(
         self,

@@ -8,7 +8,7 @@ from typing import Protocol
 from controller.domain.settings import StatementSettings
 from controller.domain.statement import Filed, State, Statement, correction, draft, issue, why_not_yet
 from controller.domain.usage import CustomerMonth
-from controller.errors import Failure, ReconcileError, Refused
+from controller.errors import Failure, PermanentFailure, ReconcileError, Refused
 
 
 class Store(Protocol):
@@ -53,23 +53,30 @@ class Invoicing:
     def standing(self, month: CustomerMonth) -> Standing:
         """Raises Failure where a statement of the customer cannot be read: what was issued is not known then."""
         now = draft(month, self._settings)
-        of_month = [one for one in self._filed(month.customer_id) if one.statement.month == month.month]
-        counts = [one for one in of_month if one.state != "void"]
-        filed = next((one for one in counts if one.statement.kind == "statement"), None)
+        filed, corrections = self._counting(month.customer_id, month.month)
         if filed is None:
             return Standing(now)
-        corrections = tuple(one for one in counts if one.statement.corrects == filed.statement.number)
         changed = correction(filed.statement, [one.statement for one in corrections], now)
         return Standing(now, filed, corrections, changed if changed.lines or changed.taxes else None)
 
-    def issue(self, month: CustomerMonth) -> Filed:
-        """Issues the statement of a month. Raises Refused where it may not be issued yet, Failure where it was."""
-        if words := why_not_yet(month, self._settings, self._clock()):
-            raise Refused(f"nothing was issued for {month.customer_id}: {words}")
-        return self._issue(draft(month, self._settings))
+    def kept(self, customer_id: str, month: str) -> Standing | None:
+        """How it stands by what was issued alone, where the month itself is not known any more; None: nothing was."""
+        filed, corrections = self._counting(customer_id, month)
+        return Standing(filed.statement, filed, corrections) if filed else None
 
-    def correct(self, month: CustomerMonth) -> Filed:
-        """Issues what the statement of a month is off by now. Raises Refused where there is nothing to correct."""
+    def to_issue(self, month: CustomerMonth) -> Statement:
+        """What `issue` would issue. Raises Refused where it may not be issued, or where it was."""
+        filed, _ = self._counting(month.customer_id, month.month)
+        if filed:
+            raise Refused(
+                f"{month.customer_id} has the statement {filed.statement.number} for {month.month}. "
+                "An issued statement never changes: correct it with --correct, or void it first."
+            )
+        self._check(month)
+        return draft(month, self._settings)
+
+    def to_correct(self, month: CustomerMonth) -> Statement:
+        """What `correct` would issue. Raises Refused where there is nothing to correct."""
         standing = self.standing(month)
         if standing.filed is None:
             raise Refused(
@@ -77,9 +84,16 @@ class Invoicing:
             )
         if standing.difference is None:
             raise Refused(f"{standing.filed.statement.number} says what AWS says: there is nothing to correct")
-        if words := why_not_yet(month, self._settings, self._clock()):
-            raise Refused(f"nothing was issued for {month.customer_id}: {words}")
-        return self._issue(standing.difference)
+        self._check(month)
+        return standing.difference
+
+    def issue(self, month: CustomerMonth) -> Filed:
+        """Issues the statement of a month. Raises Refused where it may not be issued yet, or where it was."""
+        return self._issue(self.to_issue(month))
+
+    def correct(self, month: CustomerMonth) -> Filed:
+        """Issues what the statement of a month is off by now. Raises Refused where there is nothing to correct."""
+        return self._issue(self.to_correct(month))
 
     def mark(self, customer_id: str, number: str, state: State, reason: str = "") -> Filed:
         """An issued statement becomes paid or void; the same again changes nothing."""
@@ -96,6 +110,10 @@ class Invoicing:
             raise Refused(f"{number} is corrected by {standing[0].statement.number}: that one has to be void first")
         return self._store.change(found, state, self._who, self._clock(), reason)
 
+    def _check(self, month: CustomerMonth) -> None:
+        if words := why_not_yet(month, self._settings, self._clock()):
+            raise Refused(f"nothing was issued for {month.customer_id}: {words}")
+
     def _issue(self, statement: Statement) -> Filed:
         now = self._clock()
 
@@ -103,7 +121,19 @@ class Invoicing:
             whole = issue(statement, number, now.date())
             return Filed(whole, "issued", whole.hash, self._who, now)
 
-        return self._store.issue(self._settings.number_prefix, now.year, make)
+        try:
+            return self._store.issue(self._settings.number_prefix, now.year, make)
+        except PermanentFailure as failure:
+            if failure.code != "AlreadyIssued":  # by another run, since we looked
+                raise
+            raise Refused(str(failure)) from failure
+
+    def _counting(self, customer_id: str, month: str) -> tuple[Filed | None, tuple[Filed, ...]]:
+        """The statement of a month that is not void, and those of its corrections that are not."""
+        counts = [one for one in self._filed(customer_id) if one.statement.month == month and one.state != "void"]
+        filed = next((one for one in counts if one.statement.kind == "statement"), None)
+        number = filed.statement.number if filed else None
+        return filed, tuple(one for one in counts if one.statement.corrects == number) if filed else ()
 
     def _filed(self, customer_id: str) -> list[Filed]:
         found = self._store.of_customer(customer_id)

@@ -137,7 +137,8 @@ def _verdicts(plan: FleetPlan, results: Collection[Result], due: Due) -> dict[st
     verdicts = {result.plan.owner.id: _verdict(result, orphans.get(result.plan.owner.id)) for result in done}
     for id_ in due.leaving:
         if id_ not in orphans and id_ not in verdicts:  # nothing of it was ever ours
-            verdicts[id_] = Verdict(gone=True)
+            foreign = plan.foreign.get(id_)
+            verdicts[id_] = Verdict(failure=foreign, gone=foreign is None)
     return verdicts
 
 

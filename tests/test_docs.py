@@ -8,6 +8,7 @@ before you commit it. Three things are generated:
 - in docs/diagnostics.md, each rule's sentence and example; the lines from **Mend:** on are written by hand.
 """
 
+import ast
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +43,8 @@ from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
 from controller.usage.export_sql import CUR2, Question
 from tests.domain.gate_cases import CASES, NOW, WAS_OPEN, facts
+from tests.entrypoints.well import metrics
+from tests.operated import Kubectl, operated
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")] + sorted(
@@ -84,6 +88,11 @@ class World:
     def __init__(self, folder: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         self._folder, self._sandbox, self._capsys = folder, sandbox, capsys
         self._code = 0
+        self._cluster = ExitStack()
+        self._kubectl: Kubectl | None = None
+
+    def end(self) -> None:
+        self._cluster.close()
 
     def write(self, block: str) -> None:
         """A block whose first line is `# name.yaml` is that file."""
@@ -111,7 +120,14 @@ class World:
                 program, *arguments = arguments
             if program == "reconcile":
                 return self._reconcile(arguments, int(tail or 0))
-            return {"aws": self._aws, "rm": self._rm, "echo": self._echo}[program](arguments)
+            programs = {"aws": self._aws, "rm": self._rm, "echo": self._echo, "kubectl": self._in_cluster}
+            return programs[program](arguments)
+
+    def _in_cluster(self, arguments: list[str]) -> str:
+        """The cluster of the page, with the operator in it, is there from the first kubectl on."""
+        if self._kubectl is None:
+            self._kubectl = self._cluster.enter_context(operated(self._sandbox.now))
+        return self._kubectl(arguments)
 
     def _reconcile(self, arguments: list[str], tail: int) -> str:
         """What a terminal shows. A pipe to tail shortens stdout only."""
@@ -146,10 +162,11 @@ class World:
 @pytest.fixture
 def world(
     tmp_path: Path, local_environment: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> World:
+) -> Iterator[World]:
     """What `reconcile sandbox` serves, at the root of a checkout."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("controller.bootstrap.utc_now", local_environment.now)
+    monkeypatch.setattr("controller.entrypoints.terminal.width", lambda: 100)
     for name, value in LOCAL.items():
         monkeypatch.setenv(name, value)
     for folder in ("config", "customers"):
@@ -158,7 +175,9 @@ def world(
             (tmp_path / folder / file.name).write_text(file.read_text())
     seed(local_environment)
     run(["init", "--aws"])
-    return World(tmp_path, local_environment, capsys)
+    world = World(tmp_path, local_environment, capsys)
+    yield world
+    world.end()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if fences(page, "console")], ids=lambda page: page.name)
@@ -185,7 +204,7 @@ def yaml_blocks() -> Iterator[Any]:
 def test_yaml_shown_is_valid(block: str, tmp_path: Path) -> None:
     """A whole manifest, `spec:` of one, or some settings; but for others' files, and for what is wrong on purpose."""
     document = yaml.safe_load(block)
-    if block.startswith(("# .github/", "# typo.yaml")):
+    if block.startswith(("# .github/", "# typo.yaml", "# my-overlay/")):
         return
     if "spec" in document:
         path = tmp_path / "manifest.yaml"
@@ -397,6 +416,18 @@ def export_query() -> str:
     return "```sql\n" + text.replace(" WHEN ", "\n    WHEN ").replace(" OR line", "\n      OR line") + "```\n"
 
 
+def operator_metrics() -> str:
+    rows = (
+        (
+            f"`{one.name}{'_total' * (one.type == 'counter')}`",
+            ", ".join(f"`{label}`" for label in sorted(labels - {"le"})),
+            one.documentation,
+        )
+        for one, labels in metrics()
+    )
+    return table(("metric", "labels", "meaning"), rows)
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "manifest-fields": manifest_fields,
     "settings-keys": settings_keys,
@@ -407,6 +438,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "gate-cases": gate_cases,
     "gate-example": gate_example,
     "export-query": export_query,
+    "operator-metrics": operator_metrics,
 }
 
 
@@ -497,6 +529,26 @@ def test_exit_codes_are_documented() -> None:
 def test_kinds_are_documented() -> None:
     readme = (ROOT / "README.md").read_text()
     assert {kind.name for kind in KINDS} == set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE))
+
+
+TELLING = (
+    "domain/status.py", "passes.py", "fleet.py", "claims.py", "triage.py", "render/resource_status.py",
+    "render/resource_events.py",
+)  # fmt: skip
+"""Where the types and reasons of conditions and Events come from."""
+OTHER_WORDS = {
+    "True", "False", "Unknown", "Normal", "Warning", "Status", "FleetPlan", "Owners", "Observing", "Applying", "Code",
+    "Point", "InSync", "Pending", "Waiting", "Failed",
+}  # fmt: skip
+
+
+def test_types_and_reasons_of_conditions_and_events_are_documented() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    nodes = (node for name in TELLING for node in ast.walk(ast.parse((ROOT / "controller" / name).read_text())))
+    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    told = {word for word in words if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", word)} - OTHER_WORDS
+    assert len(told) > 30
+    assert {word for word in told if f"`{word}" not in page} == set()
 
 
 def code_of(page: Path) -> Iterator[str]:

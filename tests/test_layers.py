@@ -14,6 +14,7 @@ FLOORS = {
     "generated": 5,
     "render": 3,
     "fleet": 3,
+    "estimates": 3,
     "gatekeeper": 3,
     "listening": 3,
     "collect": 3,
@@ -29,6 +30,7 @@ FLOORS = {
     "writing": 3,
     "manifests": 2,
     "kinds": 2,
+    "prices": 2,
     "store": 2,
     "usage": 2,
     "aws": 2,
@@ -43,7 +45,7 @@ DOORS = {
     "botocore": {"aws", "sandbox"},
     "moto": {"sandbox"},
     "deepdiff": {"domain/diff.py"},
-    "yaml": {"manifests", "store/tables.py", "render"},
+    "yaml": {"manifests", "prices", "store/tables.py", "render"},
     "click": {"entrypoints"},
     "rich": {"entrypoints", "render"},
     "kopf": {"entrypoints"},
@@ -104,7 +106,7 @@ def test_the_domain_is_pure(module: Path) -> None:
 
 def test_the_flow_knows_no_adapter() -> None:
     adapters = {part for part, floor in FLOORS.items() if floor == 2}
-    names = ("reconcile", "fleet", "claims", "gatekeeper", "listening", "collect", "invoicing", "sources")
+    names = ("reconcile", "fleet", "claims", "gatekeeper", "listening", "collect", "invoicing", "sources", "estimates")
     for module in (*(PACKAGE / f"{name}.py" for name in names), *(PACKAGE / "render").glob("*.py")):
         parts = {name.split(".")[1] for name in imports_of(module) if name.startswith("controller.")}
         assert not parts & adapters, f"{module.name} imports {parts & adapters}"

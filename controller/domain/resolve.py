@@ -96,11 +96,11 @@ def _buckets(storage: StorageSpec) -> tuple[Bucket, ...]:
 
 def _lifecycle(spec: LifecycleSpec | None, settings: Settings) -> Lifecycle | None:
     if spec is None:
-        return _default_lifecycle(settings) if settings.billing.enabled else None
+        return default_lifecycle(settings) if settings.billing.enabled else None
     if not spec.enabled:
         return None
     if spec.is_default:
-        return _default_lifecycle(settings)
+        return default_lifecycle(settings)
     source = "spec.storage.lifecycle"
     transitions = (
         Transition(rule.prefix, rule.to_ia_days, rule.to_glacier_days, _at(f"{source}.transitions", index))
@@ -118,7 +118,8 @@ def _lifecycle(spec: LifecycleSpec | None, settings: Settings) -> Lifecycle | No
     )
 
 
-def _default_lifecycle(settings: Settings) -> Lifecycle:
+def default_lifecycle(settings: Settings) -> Lifecycle:
+    """The rules of a customer whose manifest says nothing of them."""
     return _lifecycle_of(settings.billing.lifecycle)
 
 

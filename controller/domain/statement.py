@@ -167,6 +167,30 @@ class Filed:
         return self.hash == self.statement.hash
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One that was issued, as it stands in a list."""
+
+    number: str
+    customer_id: str
+    month: str
+    kind: Kind
+    state: State
+    issued_on: date
+    due_on: date
+    total: Decimal
+    currency: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be paid, or given back."""
+        return self.state == "issued" and self.total != 0
+
+    def overdue_days(self, today: date) -> int:
+        """Days since it was to be paid; 0 for one that is not late, or where nothing is to be paid."""
+        return max((today - self.due_on).days, 0) if self.is_open and self.total > 0 else 0
+
+
 _STATEMENT = TypeAdapter(Statement)
 
 
@@ -211,6 +235,24 @@ def correction(issued: Statement, earlier: Iterable[Statement], now: Statement) 
 def issue(statement: Statement, number: str, on: date) -> Statement:
     """The statement under its number."""
     return replace(statement, number=number, issued_on=on, due_on=on + timedelta(days=statement.due_days))
+
+
+def entry(filed: Filed) -> Entry:
+    """What a list says of one that was issued. Raises ValueError for one without a number."""
+    statement = filed.statement
+    if statement.number is None or statement.issued_on is None or statement.due_on is None:
+        raise ValueError(f"the {statement.name} was never issued")
+    return Entry(
+        number=statement.number,
+        customer_id=statement.customer_id,
+        month=statement.month,
+        kind=statement.kind,
+        state=filed.state,
+        issued_on=statement.issued_on,
+        due_on=statement.due_on,
+        total=statement.total,
+        currency=statement.currency,
+    )
 
 
 def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime) -> str:

@@ -51,6 +51,22 @@ def _address(context: click.Context, option: click.Parameter, text: str) -> str:
     return text
 
 
+def _shares(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> Any:
+    """PREFIX=PERCENT, each, as shares of 1; refused where they are more than all of it."""
+    from decimal import Decimal
+
+    shares = {}
+    for text in texts:
+        prefix, _, percent = text.rpartition("=")
+        number = percent.replace(".", "", 1)
+        if not prefix or not (number.isascii() and number.isdigit()):
+            raise click.BadParameter(f"{text!r} is no PREFIX=PERCENT, like results/=80", context, option)
+        shares[prefix] = Decimal(percent) / 100
+    if sum(shares.values()) > 1:
+        raise click.BadParameter("together they are more than 100 %", context, option)
+    return shares
+
+
 def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -296,6 +312,79 @@ def reconcile_bill(**options: Any) -> int:
     from controller.entrypoints import charging
 
     return charging.reconcile_bill(**options)
+
+
+@cli.command()
+@click.argument("customer")
+@click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM",
+    help="A month in UTC, e.g. 2024-01.  [default: the last one that is over]",
+)  # fmt: skip
+@click.option("--issue", is_flag=True, help="Give the draft a number: from then on it never changes.")
+@click.option("--correct", is_flag=True, help="Issue what AWS has changed since, as a credit note or further charge.")
+@click.option("--mark", type=click.Choice(["paid", "void"]), help="Say what became of one that was issued.")
+@click.option("--number", metavar="NUMBER", help="The one with this number, e.g. INV-2024-000001.")
+@click.option("--reason", metavar="TEXT", help="Why it is marked; kept with it.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
+@_settings
+@click.option(
+    "-o", "--output", "form", type=click.Choice(["table", "json", "yaml", "csv", "markdown", "html", "pdf"]),
+    default="table", show_default=True,
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Save it as this file.")
+def statement(**options: Any) -> int:
+    """What a customer is charged for a month: the draft, or what was issued of it; or issue, correct or mark that."""
+    from controller.entrypoints import stating
+
+    return stating.statement(**options)
+
+
+@cli.command()
+@click.argument("customer", required=False)
+@click.option(
+    "--month", callback=_parsed, metavar="YYYY-MM",
+    help="Those of a month.  [default: of the last 12; with --issue, the last one that is over]",
+)  # fmt: skip
+@click.option("--issue", is_flag=True, help="Issue those of all customers that may be issued.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
+@_settings
+@_form
+def statements(**options: Any) -> int:
+    """What was issued, of all customers or of one, and what is open; or issue a whole month."""
+    from controller.entrypoints import stating
+
+    return stating.statements(**options)
+
+
+@cli.command()
+@click.argument("customer", required=False)
+@click.option(
+    "--inventory", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="S3 Inventory with sizes and ages: a manifest.json, .csv, .csv.gz or .parquet; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--prices", "price_set", default="list", show_default=True, metavar="SET",
+    help="list: AWS's list prices; seed: those of the design document.",
+)  # fmt: skip
+@click.option(
+    "--retention-days", type=click.IntRange(1, 36_500), default=240, show_default=True, metavar="DAYS",
+    help="How old objects get, where no inventory says it.",
+)  # fmt: skip
+@click.option(
+    "--under", multiple=True, callback=_shares, metavar="PREFIX=PERCENT",
+    help="How much lies under the prefix of a rule, where no inventory says it; may be repeated.",
+)  # fmt: skip
+@click.option("--size-gb", type=click.FloatRange(0, 1e9), metavar="GB", help="An example: so much, all in Standard.")
+@click.option("--objects", type=click.IntRange(0), metavar="NUMBER", help="With --size-gb: in so many objects.")
+@click.option("--region", metavar="REGION", help="With --size-gb: where it is.  [default: that of the tables]")
+@_files
+@_settings
+@_form
+def savings(**options: Any) -> int:
+    """What lifecycle rules save: of all customers, of one, or of an example, and what moving the data costs once."""
+    from controller.entrypoints import saving
+
+    return saving.savings_command(**options)
 
 
 @cli.command()

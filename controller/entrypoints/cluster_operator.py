@@ -27,7 +27,7 @@ from controller.domain.custom_resource import GROUP, PLURAL, VERSION, collection
 from controller.entrypoints import exit_codes, json_logs, metrics
 from controller.entrypoints.engine import AwsEngine
 from controller.entrypoints.terminal import say
-from controller.errors import Failure, InvalidInput, PermanentFailure
+from controller.errors import Failure, InvalidInput, PermanentFailure, TransientFailure
 from controller.operating import Operator, Times
 
 INTERVALS = 3
@@ -161,16 +161,19 @@ async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop:
     async def seen(type: str | None, body: Mapping[str, Any], **_: Any) -> None:
         operating.seen(type, body)
 
-    await kopf.operator(
-        registry=registry,
-        settings=_kopf_settings(),
-        standalone=True,
-        identity="daylily-reconcile",  # type: ignore[arg-type] # else it asks for the user's name: a pod's has none
-        clusterwide=options.namespace is None,
-        namespaces=[options.namespace] if options.namespace else [],
-        stop_flag=stop,
-        ready_flag=vitals.listed,
-    )
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=_kopf_settings(),
+            standalone=True,
+            identity="daylily-reconcile",  # type: ignore[arg-type] # else it asks for the user's name: a pod's has none
+            clusterwide=options.namespace is None,
+            namespaces=[options.namespace] if options.namespace else [],
+            stop_flag=stop,
+            ready_flag=vitals.listed,
+        )
+    except Exception as error:  # its errors are not public; whatever it was, the next start begins anew
+        raise TransientFailure(f"the customers cannot be watched any more: {error}") from error
 
 
 def _kopf_settings() -> kopf.OperatorSettings:

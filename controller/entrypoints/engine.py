@@ -59,15 +59,17 @@ class AwsEngine:
         return {name: self._calls_before.get(name, 0) + now.get(name, 0) for name in names}
 
     def refresh(self) -> bool:
-        text = self._content()
+        try:
+            text = self._content()
+        except InvalidInput as error:
+            self._text = None
+            return self._keep(str(error))
         if text == self._text:
             return False
         self._text = text
         loaded = load_settings(self._path, os.environ, self._overrides)
         if not loaded.is_valid:
-            self.trouble = render_text(loaded.diagnostics)
-            _log.error("the settings are broken, and the last good ones stay:\n%s", self.trouble)
-            return False
+            return self._keep(render_text(loaded.diagnostics))
         changed = loaded.settings != self._loaded.settings
         self.trouble, self._loaded = "", loaded
         if changed:
@@ -124,6 +126,13 @@ class AwsEngine:
                 loaded.settings, loaded.origin, clock=self._clock, lease_lifetime=LEASE_LIFETIME
             )
         return self._house
+
+    def _keep(self, trouble: str) -> bool:
+        """The settings as they are, whatever stands in the file."""
+        if trouble != self.trouble:
+            _log.error("the settings are broken, and the last good ones stay:\n%s", trouble)
+        self.trouble = trouble
+        return False
 
     def _leave_house(self) -> None:
         self._calls_before = dict(self.calls)

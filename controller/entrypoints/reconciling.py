@@ -50,7 +50,7 @@ def plan(
     """
     run = _make_run(_options(**options), settings, controller_id, quiet=quiet)
     prune = run.options.prune
-    _show_plan(run.plan, form, verbose=verbose, prune=prune, redact=redact)
+    _show_plan(run, form, verbose=verbose, redact=redact)
     _show_calls(run.house, verbose=verbose)
     if out:
         run.plan.guard(prune=prune)
@@ -85,7 +85,7 @@ def apply(
     prune = run.options.prune
     changes = run.plan.has_changes(prune=prune)
     if form == "text" and (changes or run.plan.orphans):
-        _show_plan(run.plan, form, verbose=verbose, prune=prune)
+        _show_plan(run, form, verbose=verbose)
     run.plan.guard(prune=prune)
     if changes and not _confirmed(yes=yes):
         terminal.say("Nothing was applied.")
@@ -189,7 +189,8 @@ def _prepared(options: PlanOptions, settings: Path | None, controller_id: str | 
     return given, house
 
 
-def _show_plan(fleet_plan: FleetPlan, form: str, *, verbose: bool, prune: bool, redact: bool = False) -> None:
+def _show_plan(run: _Run, form: str, *, verbose: bool, redact: bool = False) -> None:
+    fleet_plan, prune = run.house.estimates.noted(run.plan), run.options.prune
     if form == "text":
         page = plan_text.render(fleet_plan, verbose=verbose, prune=prune)
         terminal.show(emails.hidden_on(page) if redact else page)

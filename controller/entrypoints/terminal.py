@@ -46,6 +46,15 @@ def write(text: str) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
 
 
+def write_bytes(data: bytes) -> None:
+    """Data that is no text, to stdout; nobody is told where the reader went away."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+
+
 def width() -> int:
     """How many columns the terminal has that data goes to; 0 where it goes elsewhere."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0

@@ -4,31 +4,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from controller import bootstrap
 from controller.bootstrap import Books
 from controller.domain.costs_report import By, costs_report
 from controller.domain.coverage import Coverage, coverage_of
-from controller.domain.customer import ACCOUNT_PREFIX
 from controller.domain.forecast_report import forecast_report
 from controller.domain.gate import Gate
 from controller.domain.history_report import history_report
 from controller.domain.month import Month
 from controller.domain.usage import AccountMonth, CustomerMonth
 from controller.domain.usage_report import usage_report
-from controller.entrypoints import exit_codes, inputs, terminal
+from controller.entrypoints import exit_codes, terminal
 from controller.entrypoints.choosing import choose
+from controller.entrypoints.shelves import Readings, begun, books_of, collect, names_of, never
 from controller.entrypoints.telling import tell
-from controller.errors import Failure, ReconcileError
+from controller.errors import Failure
 from controller.render import costs_view, forecast_view, history_view, report_documents, usage_document, usage_view
 from controller.render.page import Page
 from controller.render.tables import Table
 
-Readings = Mapping[str, CustomerMonth | Failure]
-
 
 def usage(*, customer: str, month: Month | None, settings: Path | None, form: str) -> int:
     """What one customer used and what it cost in a month."""
-    books = _books(settings)
+    books = books_of(settings)
     at = _month(books, month)
     stored = books.usage.load(at)
     chosen = _choose(books, stored.customers, customer, at)
@@ -49,7 +46,7 @@ def usage(*, customer: str, month: Month | None, settings: Path | None, form: st
 
 def history(*, customer: str, months: int, settings: Path | None, form: str) -> int:
     """What one customer cost month by month."""
-    books = _books(settings)
+    books = books_of(settings)
     now = _month(books, None)
     span = list(now.back(months))
     chosen, found = _history(books, customer, span)
@@ -69,7 +66,7 @@ def history(*, customer: str, months: int, settings: Path | None, form: str) -> 
 
 def forecast(*, customer: str, settings: Path | None, form: str) -> int:
     """What the running month will cost one customer."""
-    books = _books(settings)
+    books = books_of(settings)
     now = _month(books, None)
     stored = books.usage.load(now)
     one, broken = _reading(stored.customers, _choose(books, stored.customers, customer, now), now)
@@ -86,11 +83,11 @@ def forecast(*, customer: str, settings: Path | None, form: str) -> int:
 
 def costs(*, by: By, month: Month | None, settings: Path | None, form: str) -> int:
     """What a month cost, all customers and accounts together."""
-    books = _books(settings)
+    books = books_of(settings)
     at = _month(books, month)
     stored = books.usage.load(at)
     if not stored.customers and not stored.accounts:
-        raise _never(at, books)
+        raise never(at, books)
     customers = [one for one in stored.customers.values() if isinstance(one, CustomerMonth)]
     accounts = [one for one in stored.accounts.values() if isinstance(one, AccountMonth)]
     found = (*stored.customers.values(), *stored.accounts.values())
@@ -109,49 +106,33 @@ def costs(*, by: By, month: Month | None, settings: Path | None, form: str) -> i
 # Reading
 
 
-def _books(settings: Path | None) -> Books:
-    return bootstrap.books(inputs.read_settings(settings, {}).settings)
-
-
 def _month(books: Books, month: Month | None) -> Month:
     """The month that was asked for, or the running one. Raises ReconcileError for one that has not begun."""
-    now = Month.of(books.clock())
-    if month and month > now:
-        raise ReconcileError(f"{month} has not begun: the running month is {now}")
-    return month or now
+    return begun(books, month) if month else Month.of(books.clock())
 
 
 def _choose(books: Books, customers: Readings, asked: str, month: Month) -> str:
     """The id of a customer whose month was collected. Statuses are read only where the id does not say it."""
     if asked in customers:
         return asked
-    names = _names(books, customers)
-    collect = _collect(month, books)
+    names = names_of(books, customers)
     missing = f'no customer "{asked}" is known.'
-    chosen = choose(asked, names, missing=missing, hint=f"Is it applied? Then {collect} reads its usage.")
+    chosen = choose(asked, names, missing=missing, hint=f"Is it applied? Then {collect(month, books)} reads its usage.")
     if chosen not in customers:
-        raise _never(month, books, asked)
+        raise never(month, books, asked)
     return chosen
-
-
-def _names(books: Books, customers: Readings) -> dict[str, str]:
-    """The names of all customers, by id: as applied, or as they were collected."""
-    statuses = {id_: one for id_, one in books.statuses.load().items() if not id_.startswith(ACCOUNT_PREFIX)}
-    found = (*customers.items(), *statuses.items())
-    named = {id_: one.name for id_, one in found if not isinstance(one, Failure) and one.name}
-    return {id_: id_ for id_, _ in found} | named
 
 
 def _history(books: Books, asked: str, span: list[Month]) -> tuple[str, Mapping[Month, CustomerMonth | Failure]]:
     """Of a customer by its id, also where nothing but old months is left of it; else by its name."""
     if found := books.usage.history(asked, span):
         return asked, found
-    names = _names(books, books.usage.load(span[-1]).customers)
-    hint = f"Is it applied? Then {_collect(span[-1], books)} reads its usage."
+    names = names_of(books, books.usage.load(span[-1]).customers)
+    hint = f"Is it applied? Then {collect(span[-1], books)} reads its usage."
     chosen = choose(asked, names, missing=f'no customer "{asked}" is known.', hint=hint)
     found = books.usage.history(chosen, span)
     if not found:
-        raise _never(span[-1], books, asked)
+        raise never(span[-1], books, asked)
     return chosen, found
 
 
@@ -173,16 +154,6 @@ def _coverage(
     readable = [other for other in customers.values() if isinstance(other, CustomerMonth)]
     complete = len(readable) == len(customers)
     return coverage_of([other for other in readable if other.paid_by == one.paid_by], [account], complete=complete)
-
-
-def _never(month: Month, books: Books, customer: str = "") -> ReconcileError:
-    whose = f'of "{customer}" ' if customer else ""
-    return ReconcileError(f"nothing {whose}was collected for {month}: {_collect(month, books)} reads it")
-
-
-def _collect(month: Month, books: Books) -> str:
-    running = month == Month.of(books.clock())
-    return "`reconcile collect`" if running else f"`reconcile collect --month {month}`"
 
 
 # Telling

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from controller.domain.customer import Customer, Expiration, Lifecycle, Transition
 from controller.domain.kind import Kind, Note, Path
 from controller.domain.resource import Absent, Observation, Present, Target
+from controller.domain.savings import Fates, fates
 from controller.errors import PermanentFailure
 from controller.kinds import bucket
 from controller.kinds.context import Context
@@ -145,6 +146,13 @@ class BucketLifecycle(Kind[Customer, BucketRules]):
             LifecycleConfiguration={"Rules": rules},
             **about,
         )
+
+
+def fates_of(state: BucketRules) -> Fates:
+    """What our rules do to objects; one that somebody changed into what we never write is left out."""
+    plain = [rule for rule in state.rules.values() if rule.extra is None]
+    ends = [(rule.prefix, rule.expiration_days) for rule in plain if rule.expiration_days is not None]
+    return fates([(rule.prefix, rule.transitions) for rule in plain], ends)
 
 
 def _is_ours(rule: Mapping[str, Any]) -> bool:

@@ -27,12 +27,13 @@ _PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 class Column:
     """`name` heads the column in CSV, `title` elsewhere; a column without a title is in CSV only.
 
-    `money` has two decimals, a `number` one at most for people and all that it has in CSV, a `share` is in percent.
+    `money` has two decimals, a `number` one at most for people and all that it has in CSV, a `share` is in percent. An
+    `exact` number has everywhere all that it has: an amount in a currency that may have no cents.
     """
 
     name: str
     title: str
-    kind: Literal["text", "money", "number", "share"] = "text"
+    kind: Literal["text", "money", "number", "share", "exact"] = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def for_people(cell: Cell, column: Column) -> str:
         return visible(cell)
     if column.kind == "money":
         return f"{cell:,.2f}"
+    if column.kind == "exact":
+        return f"{Decimal(cell):,f}"
     return f"{cell}%" if column.kind == "share" else quantity(Decimal(cell))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from controller.domain.figure import Figure, read_at
+from controller.domain.money import ZERO, cents
+from controller.domain.usage import CustomerMonth
 from controller.domain.usage_report import UsageReport
 from controller.render import report_page
 from controller.render.figure_words import SOURCES, amount, told, when
@@ -93,7 +95,7 @@ def notes(report: UsageReport) -> Iterator[str]:
     """What to know about the numbers."""
     stored, coverage = report.stored, report.coverage
     if stored.compute_source == "ledger":
-        yield "Compute is the worksets ledger's cost: AWS's cost carries no tag of this customer for it."
+        yield _from_ledger(stored)
     for one in stored.excluded:
         sort = one.record_type or "excluded"
         yield f"Not in the cost: {sort} of {amount(one.amount, stored.currency)} for {one.service}."
@@ -107,6 +109,15 @@ def notes(report: UsageReport) -> Iterator[str]:
             f" {amount(coverage.unallocated, stored.currency)} to nobody."
         )
     yield from (f"Problem: {one}" for one in stored.problems)
+
+
+def _from_ledger(stored: CustomerMonth) -> str:
+    """Why, as far as what AWS tags tells it: with `usage.compute: ledger` it is not charged."""
+    tagged = sum((row.amount for row in stored.tagged if row.part == "compute"), ZERO)
+    if not tagged:
+        return "Compute is the worksets ledger's cost: AWS's cost carries no tag of this customer for it."
+    spared = amount(cents(tagged), stored.currency)
+    return f"Compute is the worksets ledger's cost, as the settings say; AWS tags {spared} of it, which is not charged."
 
 
 def _lines(report: UsageReport) -> Iterator[Line]:

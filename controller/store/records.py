@@ -6,6 +6,9 @@ from typing import Any
 from controller.aws.clients import Aws
 from controller.aws.many_items import Item, found_items
 
+MOST = 400 * 1024
+"""Bytes of an item, the most that DynamoDB takes (AWS, ServiceQuotas: 400 KB, names and values)."""
+
 
 def records(
     aws: Aws,
@@ -27,3 +30,12 @@ def records(
         ExpressionAttributeValues={":record": {"S": record}, **(values or {})},
         **parameters,
     )
+
+
+def weight(item: Item) -> int:
+    """The bytes of an item of texts, numbers and bytes, as DynamoDB counts them: those of names and values.
+
+    A number takes less than its digits: it is not underrated.
+    """
+    values = [value for typed in item.values() for value in typed.values()]
+    return sum(len(part if isinstance(part, bytes) else part.encode()) for part in [*item, *values])

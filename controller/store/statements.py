@@ -10,9 +10,8 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,7 +19,7 @@ from pydantic import TypeAdapter
 from controller.aws.attributes import decode, encode
 from controller.aws.clients import Aws
 from controller.domain.month import Month
-from controller.domain.statement import FORMAT, Filed, Kind, State, number_of
+from controller.domain.statement import FORMAT, Entry, Filed, State, entry, number_of
 from controller.errors import Failure, PermanentFailure, TransientFailure
 
 PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"})
@@ -33,23 +32,6 @@ TRIES = 40
 """How often a number is tried for, while others are taking numbers."""
 
 _FILED = TypeAdapter(Filed)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A statement in the list of its month."""
-
-    customer_id: str
-    month: str
-    number: str
-    kind: Kind
-    state: State
-    total: Decimal
-    currency: str
-    issued_on: date
-    due_on: date
-
-
 _ENTRY = TypeAdapter(Entry)
 
 
@@ -228,28 +210,12 @@ def _entry_key(filed: Filed) -> dict[str, Any]:
 
 
 def _entry_item(filed: Filed) -> dict[str, Any]:
-    statement = filed.statement
-    told = {
-        "customer": statement.customer_id,
-        "number": statement.number,
-        "kind": statement.kind,
-        "state": filed.state,
-        "total": f"{statement.total:f}",
-        "currency": statement.currency,
-        "issued": str(statement.issued_on),
-        "due": str(statement.due_on),
-    }
+    told = {**_ENTRY.dump_python(entry(filed), mode="json"), "total": f"{filed.statement.total:f}"}
     return _entry_key(filed) | encode(told)
 
 
 def _entry(month: Month, plain: Mapping[str, Any]) -> Entry | Failure:
-    told = {
-        "customer_id": plain.get("customer"),
-        "month": str(month),
-        "issued_on": plain.get("issued"),
-        "due_on": plain.get("due"),
-        **{name: plain.get(name) for name in ("number", "kind", "state", "total", "currency")},
-    }
+    told = {one.name: plain.get(one.name) for one in fields(Entry)}
     try:
         return _ENTRY.validate_python(told)
     except ValueError:

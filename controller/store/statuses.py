@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from controller.aws.clients import Aws
 from controller.domain.status import FORMAT, Status
 from controller.errors import Failure, PermanentFailure, TransientFailure
-from controller.store.records import records
+from controller.store.records import MOST, records, weight
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"})
 
@@ -54,9 +54,13 @@ class Statuses:
 
         Refused where a holder of a later lease, with a higher fence, has written.
 
-        A write whose answer was lost is made again and meets itself: known by its write id, it has succeeded.
+        A write whose answer was lost is made again and meets itself: known by its write id, it has succeeded. Raises
+        PermanentFailure, without asking, where it is larger than an item may be.
         """
         write_id = uuid.uuid4().hex
+        item = _item(status) | {"write_id": {"S": write_id}, "fence": {"N": str(fence)}}
+        if (size := weight(item)) > MOST:
+            raise self._too_large(status, size)
         first = status.version == 0
         condition = "attribute_not_exists(#owner)" if first else "#version = :seen AND NOT (fence > :fence)"
         values = {":seen": {"N": str(status.version)}, ":fence": {"N": str(fence)}}
@@ -64,7 +68,7 @@ class Statuses:
             self._call(
                 "put_item",
                 about=f"{self._table}/{status.owner_id}",
-                Item=_item(status) | {"write_id": {"S": write_id}, "fence": {"N": str(fence)}},
+                Item=item,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#owner": "owner"} if first else {"#version": "version"},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -89,6 +93,16 @@ class Statuses:
 
     def _call(self, operation: str, about: str = "", **parameters: Any) -> dict[str, Any]:
         return self._aws.call("dynamodb", operation, about=about or self._table, TableName=self._table, **parameters)
+
+    def _too_large(self, status: Status, size: int) -> PermanentFailure:
+        return PermanentFailure(
+            f"the status of {status.owner_id} takes {size:,} bytes compressed; an item of DynamoDB holds 400 KB:"
+            " what was applied stays applied, and the status stays as it was before",
+            code="StatusTooLarge",
+            resource=self._table,
+            advice="Split the customer in two: its resources are the most of it. What was applied is adopted by the"
+            " next apply whose status fits.",
+        )
 
     def _status(self, item: Mapping[str, Any]) -> Status | Failure:
         owner = item["owner"]["S"]

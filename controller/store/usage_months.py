@@ -22,7 +22,7 @@ from controller.domain.month import Month
 from controller.domain.usage import FORMAT, AccountMonth, CustomerMonth
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.store.plausible import check_numbers
-from controller.store.records import records
+from controller.store.records import MOST, records, weight
 
 PERMISSIONS = frozenset({"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"})
 """A transaction needs the permissions of the writes in it, and none of its own."""
@@ -31,14 +31,10 @@ RECORD = "usage/"
 """How `record` begins; the month follows."""
 COMPRESS_FROM = 2_000
 """Bytes of JSON from which it is compressed: DynamoDB is paid by the KB, and answers a Query 1 MB at a time."""
-MOST = 400_000
-"""Bytes that a value may have in its item: DynamoDB takes items of up to 400 KB."""
 WRITES = 100
 """Items in one transaction, the most that DynamoDB takes."""
 BYTES = 4_000_000
 """What the items of one transaction may weigh together: DynamoDB takes 4 MB."""
-BESIDE = 1_000
-"""Bytes, more than enough, for what an item has beside the value."""
 
 Value = CustomerMonth | AccountMonth
 K = TypeVar("K")
@@ -93,7 +89,7 @@ class UsageMonths:
         items: dict[str, Item] = {}
         for value in values:
             item = self._item(value, fence)
-            if (size := _size(item)) > MOST:
+            if (size := weight(item)) > MOST:
                 failures[self._owner(value)] = self._too_large(value, size)
             else:
                 items[f"{item['record']['S']} {item['owner']['S']}"] = item
@@ -259,19 +255,14 @@ def _owner(item: Item) -> str:
     return owner
 
 
-def _size(item: Item) -> int:
-    """Bytes of the value; where it is text, and not compressed, it is short."""
-    return len(next(iter(item["usage"].values())))
-
-
 def _by_weight(items: Sequence[Item]) -> list[Sequence[Item]]:
     """Chunks that one transaction takes, by number and by weight."""
     chunks: list[list[Item]] = [[]]
-    weight = 0
+    held = 0
     for item in items:
-        weight += _size(item) + BESIDE
-        if len(chunks[-1]) == WRITES or weight > BYTES:
+        held += weight(item)
+        if len(chunks[-1]) == WRITES or held > BYTES:
             chunks.append([])
-            weight = _size(item) + BESIDE
+            held = weight(item)
         chunks[-1].append(item)
     return [chunk for chunk in chunks if chunk]

@@ -46,7 +46,7 @@ def _documents(path: Path) -> Iterator[Object]:
     if path.is_dir():
         yield from render(path)
     else:
-        yield from yaml.safe_load_all(path.read_text())
+        yield from yaml.load_all(path.read_text(), yaml.CSafeLoader)
 
 
 def _with_config_map(found: list[Object], folder: Path, asked: Mapping[str, Any]) -> list[Object]:

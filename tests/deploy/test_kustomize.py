@@ -1,5 +1,6 @@
 """What is applied with `kubectl apply -k`: little power, no keys, and nothing that the code does not have."""
 
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from tests.deploy.kustomize import Object, containers, render
 
 KEYS = re.compile(r"AKIA|ASIA[A-Z0-9]{16}|secret_?access|session_?token|aws_access|BEGIN .*PRIVATE", re.IGNORECASE)
 OPERATOR = cli.commands["operator"]
+PAGE = ROOT / "docs" / "kubernetes.md"
 
 
 @pytest.mark.parametrize("folder", ENTRIES.values(), ids=ENTRIES)
@@ -37,8 +39,18 @@ def test_kubectl_makes_the_same_of_an_overlay_in_another_namespace(tmp_path: Pat
 def test_another_namespace_reaches_everything(tmp_path: Path) -> None:
     found = render(elsewhere(tmp_path))
 
-    assert not re.search(r"namespace: daylily$", yaml.safe_dump(found), re.MULTILINE)
+    assert '"namespace": "daylily"' not in json.dumps(found)
     assert {one["metadata"]["name"] for one in found if one["kind"] == "Namespace"} == {"team-a"}
+
+
+def test_the_overlay_of_the_documentation_is_a_dry_run(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```yaml\n(# my-overlay/.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    text = block.replace("../daylily/deploy", os.path.relpath(DEPLOY, tmp_path))
+    (tmp_path / "kustomization.yaml").write_text(text)
+
+    (container,) = (one for document in render(tmp_path) for one in containers(document))
+
+    assert OPERATOR.make_context("operator", container["args"][1:]).params["dry_run"] is True
 
 
 def test_only_the_cluster_wide_one_reaches_beyond_its_namespace() -> None:
@@ -54,7 +66,7 @@ def test_a_customer_needs_no_role_where_there_is_a_cluster_role() -> None:
 
 def test_there_are_no_keys(manifests: list[Object]) -> None:
     assert "Secret" not in kinds(manifests)
-    assert not KEYS.search(yaml.safe_dump(manifests))
+    assert not KEYS.search(json.dumps(manifests))
     for container in (one for document in manifests for one in containers(document)):
         assert not {"env", "envFrom"} & container.keys(), "credentials are the pod's identity, settings are a file"
 
@@ -178,7 +190,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def rendered_by_kubectl(folder: Path) -> list[Object]:
     command = ["kubectl", "kustomize", str(folder)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [*yaml.safe_load_all(answer.stdout)]
+    return [*yaml.load_all(answer.stdout, yaml.CSafeLoader)]
 
 
 def identified(documents: list[Object]) -> dict[Any, Object]:

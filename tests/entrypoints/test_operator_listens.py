@@ -2,41 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
 
 import aiohttp
 import pytest
 
 from controller.entrypoints import metrics
 from controller.entrypoints.cli import run
-
-
-class Well:
-    """An operator that does nothing, well."""
-
-    def is_alive(self) -> bool:
-        return True
-
-    def is_ready(self) -> bool:
-        return True
-
-    def leads(self) -> bool:
-        return True
-
-    def resources(self) -> int:
-        return 0
-
-    def queue(self) -> tuple[int, float]:
-        return 0, 0.0
-
-    def aws_calls(self) -> Mapping[str, int]:
-        return {}
-
-    def cluster_calls(self) -> Mapping[tuple[str, int], int]:
-        return {}
-
-    def settings_are_good(self) -> bool:
-        return True
+from tests.entrypoints.well import Well
 
 
 @pytest.mark.parametrize("listen", ["8080x", "localhost", ":", ":65536", ":-1", ":٨"])

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -51,12 +51,32 @@ def aws(local_environment: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return local_environment
 
 
+class SkewedClock:
+    """That of the fake API server."""
+
+    ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster_clock() -> SkewedClock:
+    return SkewedClock()
+
+
+@pytest.fixture
+def role() -> Sequence[Rule]:
+    """What the operator may do in the fake cluster."""
+    return ROLE
+
+
+@pytest.fixture
+def cluster(role: Sequence[Rule], cluster_clock: SkewedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A cluster that knows customers. On the fake one the operator may do what its Role allows, and nothing else."""
     real, crds = os.environ.get("CLUSTER_KUBECONFIG"), [customers_crd()]
     opened: RealCluster | FakeCluster = (
-        RealCluster(Path(real), crds=crds) if real else FakeCluster(crds=crds, rules=ROLE)
+        RealCluster(Path(real), crds=crds) if real else FakeCluster(crds=crds, rules=role, clock=cluster_clock)
     )
     with opened as cluster:
         monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))

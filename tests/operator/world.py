@@ -212,8 +212,9 @@ def message(found: Object, kind: str = "Ready") -> str:
 
 
 def conditions(found: Object) -> Sequence[dict[str, Any]]:
+    """Those that are any."""
     listed = status_of(found).get("conditions", ())
-    return listed if isinstance(listed, list) else ()
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 def is_current(found: Object) -> bool:

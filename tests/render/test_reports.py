@@ -20,7 +20,7 @@ from controller.domain.forecast_report import forecast_report
 from controller.domain.gate import Gate
 from controller.domain.history_report import HistoryReport, history_report
 from controller.domain.month import Month
-from controller.domain.usage import CustomerMonth
+from controller.domain.usage import CostRow, CustomerMonth
 from controller.domain.usage_report import UsageReport, usage_report
 from controller.render import costs_view, forecast_view, history_view, report_documents, usage_document, usage_view
 from controller.render.json_text import json_text
@@ -65,6 +65,15 @@ def test_usage_reads_like_this(golden: Callable[[str, str], None]) -> None:
 
 def test_usage_that_is_not_known_reads_like_this(golden: Callable[[str, str], None]) -> None:
     golden("usage_unknown.txt", str(usage_view.page(usage_report(unread()))))
+
+
+def test_what_aws_tags_is_no_reason_where_the_settings_say_ledger() -> None:
+    tagged = CostRow("2024-01", "daylily:customer_id", "cust_abc123", "EC2 Compute", "compute", Decimal("242.725"))
+    told = list(usage_view.notes(usage_report(acme(tagged=(tagged,)))))
+
+    assert told[0] == (
+        "Compute is the worksets ledger's cost, as the settings say; AWS tags 242.73 USD of it, which is not charged."
+    )
 
 
 def test_history_reads_like_this(golden: Callable[[str, str], None]) -> None:

@@ -11,10 +11,10 @@ import pytest
 from controller.aws.clients import Aws
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings, TableSettings
-from controller.domain.statement import Filed, draft, issue
+from controller.domain.statement import Entry, Filed, draft, issue
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.sandbox import Sandbox
-from controller.store.statements import MONTH, RECORD, Entry, Statements
+from controller.store.statements import MONTH, RECORD, Statements
 from controller.store.tables import make
 from tests.generated_usage import acme
 
@@ -110,7 +110,7 @@ def test_a_void_one_stays_in_the_list_of_its_month_so_that_no_number_is_missing(
     }
 
 
-@pytest.mark.parametrize("harm", ["SET #total = :garbage", "REMOVE issued", "SET #state = :garbage"])
+@pytest.mark.parametrize("harm", ["SET #total = :garbage", "REMOVE issued_on", "SET #state = :garbage"])
 def test_an_entry_that_somebody_touched_is_told(statements: Statements, aws: Aws, harm: str) -> None:
     file(statements)
     file(statements, "cust_next")

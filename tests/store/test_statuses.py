@@ -1,6 +1,7 @@
 """The status store on the local DynamoDB: nothing is lost, nothing foreign is believed, nobody overwrites another."""
 
 import json
+import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -73,6 +74,26 @@ def test_a_very_large_status_fits_into_an_item(statuses: Statuses) -> None:
     statuses.save(replace(STATUS, inventory=entries), 1)
 
     assert len(only(statuses).inventory) == 3_000
+
+
+def test_a_status_too_large_for_an_item_is_told_with_what_to_do_and_not_sent(statuses: Statuses, aws: Aws) -> None:
+    statuses.save(STATUS, 1)
+    aws.calls.clear()
+
+    with pytest.raises(PermanentFailure) as caught:
+        statuses.save(replace(STATUS, version=1, last_error=noise(700_000)), 1)
+
+    assert "the status of cust_abc123 takes" in str(caught.value)
+    assert "what was applied stays applied" in str(caught.value)
+    assert "Split the customer in two" in str(caught.value)
+    assert aws.calls == {}
+    assert only(statuses).summary == "in sync"
+
+
+def noise(size: int) -> str:
+    """Text that cannot be compressed to less than three quarters of it."""
+    letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return "".join(random.Random(1).choices(letters, k=size))
 
 
 def test_a_second_writer_of_the_same_version_is_refused(statuses: Statuses) -> None:
