@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all test-cluster lint schemas examples bench bench-peers clean
+.PHONY: help demo test test-all test-cluster lint schemas examples bench bench-frames bench-peers clean
 help:            ## show these targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -44,6 +44,8 @@ bench: $(VENV)/installed  ## calls, seconds and memory on a local AWS; N="100 10
 	@$(BIN)/python -m benchmarks --sizes $(N) --runs $(RUNS) --peer-sizes $(PEERS)
 
 bench-peers: benchmarks/.venv-custodian/installed benchmarks/.venv-idem/installed  ## install the tools that make bench runs beside ours
+
+bench-frames: benchmarks/.venv-frames/installed  ## install pandas and polars, which benchmarks.export runs beside ours
 
 benchmarks/.venv-%/installed: benchmarks/%.txt
 	$(PYTHON) -m venv $(@D)
