@@ -283,6 +283,22 @@ def test_a_customer_that_fails_keeps_its_message_and_stops_no_other(
     assert left(sandbox, url) == 1
 
 
+def test_a_message_that_cannot_be_deleted_is_told_stops_no_other_and_comes_again(
+    applied: Path, url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.aws.clients.PATIENT", Retry(attempts=1))
+    spent(sandbox, "acme", "600")
+    send(sandbox, url, alert("acme"), alert("beta"), "garbage")
+    sandbox.faults.add(Fault("sqs", "DeleteMessage", "error", code="InternalError", status=500))
+
+    assert run(["listen", "--queue", url, "--once"]) == 5
+
+    out, err = capsys.readouterr()
+    assert "acme: is now held" in out
+    assert err.count("sqs:DeleteMessage") == 1
+    assert left(sandbox, url) == 1
+
+
 def test_a_customer_of_another_controller_is_left_to_it(
     applied: Path, url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
