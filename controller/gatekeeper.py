@@ -15,7 +15,7 @@ from controller.domain.gate import Facts, Gate, Notice, Pause, Policy, Rung, Tur
 from controller.domain.money import ZERO
 from controller.domain.month import Month
 from controller.domain.status import Status
-from controller.domain.usage import CustomerMonth, Workset
+from controller.domain.usage import DOLLARS, CustomerMonth, Workset
 from controller.errors import Failure, unexpected
 
 FEW = 10
@@ -174,9 +174,11 @@ def facts_from(customer: Customer, month: CustomerMonth | None, now: datetime, n
     """What the gate is decided by, from the manifest and what was collected of the running month. Pure.
 
     The spend is what the budget says or what Cost Explorer added up to, whichever is more. While AWS counts a budget
-    anew, what Cost Explorer says can hold and cannot release: it is no part of the number, but of what is accrued.
+    anew, what Cost Explorer says can hold and cannot release: it is no part of the number, but of what is accrued. What
+    AWS does not tell in dollars, as the limit is, is not known.
     """
-    running = month if month and month.month == str(Month.of(now)) else CustomerMonth(customer.customer_id, "")
+    found = month if month and month.month == str(Month.of(now)) else CustomerMonth(customer.customer_id, "")
+    running = _in_dollars(found)
     total, number = _total(running, now), _number(running, now)
     accrued = _accrued(running.worksets, number.holds_until if number else Month.of(now).start)
     return Facts(
@@ -190,6 +192,12 @@ def facts_from(customer: Customer, month: CustomerMonth | None, now: datetime, n
         wish=customer.wish,
         notice=notice,
     )
+
+
+def _in_dollars(month: CustomerMonth) -> CustomerMonth:
+    known = month if month.currency == DOLLARS else replace(month, lines=(), costs_as_of=None, forecast=None)
+    spend = known.spend
+    return known if spend is None or spend.currency == DOLLARS else replace(known, spend=None)
 
 
 @dataclass(frozen=True, slots=True)
