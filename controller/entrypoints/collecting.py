@@ -46,7 +46,7 @@ def _tell(collected: Collected, house: CollectHouse, form: str, *, verbose: bool
         document=lambda: collected_text.document(collected, pages),
     )
     for problem in collected.problems:
-        terminal.say(f"Error: {problem}")
+        terminal.complain(problem)
     if verbose:
         for name, count in count_calls(house.doors):
             terminal.say(f"{count:>7}  {name}")
