@@ -96,7 +96,8 @@ class Gatekeeper:
 
         A customer without a month has no numbers. A gate that stays as it is, with a record that says so, costs no
         write; a record that somebody changed is put right. What fails for one customer stops no other. Raises Failure
-        where no gate can be read at all. The gates of other controllers are left out by the caller: see `own`.
+        where many gates, which are read together, cannot be. The gates of other controllers are left out by the caller:
+        see `own`.
         """
         now = self._clock()
         before = self._before(customers)
@@ -125,7 +126,13 @@ class Gatekeeper:
     def _before(self, customers: Sequence[Customer]) -> Mapping[str, Gate | Failure | None]:
         if len(customers) > FEW:
             return self._gates.load()
-        return {one.customer_id: self._gates.get(one.customer_id) for one in customers}
+        return {one.customer_id: self._one_before(one.customer_id) for one in customers}
+
+    def _one_before(self, customer_id: str) -> Gate | Failure | None:
+        try:
+            return self._gates.get(customer_id)
+        except Failure as failure:
+            return failure
 
     def _decide(self, customer: Customer, facts: Facts, before: Gate | Failure | None) -> Verdict:
         """The gate, not stored yet: `saved` says that it is to be."""

@@ -208,6 +208,16 @@ def test_a_gate_that_cannot_be_read_is_not_decided_over() -> None:
     assert yard.gates.saves == []
 
 
+def test_a_gate_that_is_not_read_for_now_stops_no_other() -> None:
+    yard = Yard()
+    yard.gates.unread["acme"] = TransientFailure("throttled")
+
+    acme, beta = yard.judge(limited(), limited("beta"), acme=512, beta=512)
+
+    assert (acme.gate, str(acme.failure)) == (None, "throttled")
+    assert beta.saved
+
+
 @pytest.mark.parametrize("step", ["read acme", "write acme"])
 def test_a_record_that_fails_is_put_right_by_the_next_run(step: str) -> None:
     yard = Yard()

@@ -78,7 +78,7 @@ def listen(
             except TransientFailure as failure:
                 if once:
                     raise
-                terminal.say(f"Error: {failure}")
+                terminal.complain(failure)
                 time.sleep(PAUSE)
                 continue
             if once and not (messages and done):
@@ -118,7 +118,7 @@ class _Ears:
             try:
                 self.queue.delete(message)
             except TransientFailure as failure:
-                terminal.say(f"Error: {failure}")
+                terminal.complain(failure)
                 left += 1
         return not left
 
@@ -177,5 +177,5 @@ def _readable(history: Sequence[Turn | Failure]) -> list[Turn]:
     """The entries that can be read; the others are told."""
     for one in history:
         if isinstance(one, Failure):
-            terminal.say(f"Error: {one}")
+            terminal.complain(one)
     return [one for one in history if isinstance(one, Turn)]

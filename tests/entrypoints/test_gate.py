@@ -176,6 +176,24 @@ def test_a_gate_of_a_newer_version_is_unknown_and_no_other(
     assert run(["status", "beta"]) == 0
 
 
+def test_no_text_from_the_table_acts_on_a_terminal(
+    applied: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does it look like a line of ours."""
+    evil = "\x1b[2Jevil\nError: all is lost"
+    for record in ("gate", "usage/2026-11", "audit/acme"):
+        item = {"record": {"S": record}, "owner": {"S": evil}}
+        sandbox.client("dynamodb").put_item(TableName="daylily-billing", Item=item)
+    judge(100)
+
+    for command in (["status"], ["costs"], ["gate", evil], ["gate", "acme", "--history"], ["usage", evil], ["collect"]):
+        capsys.readouterr()
+        run(command)
+        _, err = capsys.readouterr()
+        assert "\x1b" not in err, command
+        assert "\\x1b[2Jevil\\nError: all is lost" in err, command
+
+
 def test_a_customer_is_known_by_name_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = manifest("acme", "acme-bucket")
     write(folder, {**document, "metadata": {"name": "acme-genomics"}}, name="acme")
