@@ -59,7 +59,7 @@ class Known:
         if kind == "DELETED":
             self.forget(now.name)
             return Seen(now.name, before, None)
-        if kind and before and _is_older(now, before):
+        if before and _is_older(now, before):
             return Seen(now.name, before, before)
         self._resources[now.name] = now
         ours = {self._being_written.get(now.name), before.packed_status if before else None}
@@ -97,6 +97,6 @@ class Known:
 
 
 def _is_older(now: Resource, before: Resource) -> bool:
-    """Whether an event tells what the answer to a write of ours has overtaken."""
+    """Whether what is told has been overtaken: by the answer to a write of ours, or, of a list, by the watch."""
     versions = (now.version, before.version)
     return now.uid == before.uid and all(one.isdigit() for one in versions) and int(now.version) < int(before.version)

@@ -120,6 +120,7 @@ class Operator:
         self._figures: Mapping[str, Figures] = {}
         self._clashing: frozenset[Name] = frozenset()
         self._news = asyncio.Event()
+        self._telling = asyncio.Lock()
         self._stopping = threading.Event()
         self._resync_at = self._collect_at = NEVER
         self._settings_at = 0.0
@@ -129,7 +130,7 @@ class Operator:
         """When a pass last ended, whatever came of it."""
 
     def seen(self, kind: str | None, body: Mapping[str, Any]) -> Name:
-        """What the API server says of a resource: as listed (None), LISTED by us, ADDED, MODIFIED or DELETED."""
+        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED."""
         seen = self.known.take(kind, body)
         if seen.now is None:
             self._forget(seen.name)
@@ -187,7 +188,7 @@ class Operator:
         known, listed = set(self.known), set[Name]()
         try:
             async for body in self._listed():
-                listed.add(self.seen("LISTED", body))
+                listed.add(self.seen(None, body))
         except Failure as failure:
             _log.error("the customers cannot be listed: %s", failure)
             return False
@@ -258,7 +259,7 @@ class Operator:
             await self._hold_on_to(found)
         asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
-        await self._writer.statuses(await asyncio.to_thread(lambda: list(self._told(found, passed))))
+        await self._tell(lambda: self._told(found, passed))
         if not self._only_watch:
             await self._let_go(_farewells(found, passed))
         for id_, name in found.owners.items():
@@ -294,6 +295,11 @@ class Operator:
             self.agenda.failed(name)
         else:
             self.agenda.healed(name)
+
+    async def _tell(self, news: Callable[[], Iterable[News]]) -> None:
+        """One after the other: each is made of what the one before left there, and of the newest figures."""
+        async with self._telling:
+            await self._writer.statuses(await asyncio.to_thread(lambda: list(news())))
 
     def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
         """The statuses that say something new."""
@@ -355,7 +361,7 @@ class Operator:
             found = await asyncio.to_thread(triage, there, self.known.all(), self._read)
             await asyncio.to_thread(self._engine.collect, tuple(found.customers.values()), self._stops)
             await self._learn_figures()
-            await self._writer.statuses(await asyncio.to_thread(lambda: list(self._refigured(found))))
+            await self._tell(lambda: self._refigured(found))
         except ReconcileError as failure:
             _log.error("usage could not be collected: %s", failure)
         except Exception:  # noqa: BLE001 - a bug here must not end the operator

@@ -95,6 +95,7 @@ def test_every_alert_that_is_crossed_is_one_event(world: World, start: StartInTh
     world.add("acme", budget=BUDGET)
     start(collect=0.3, resync=0.3)
     world.wait_ready("acme")
+    spent(world, "acme", "0.00")
 
     for amount, reason in (("300", "OverAlert50"), ("150", "OverAlert80")):
         costs(world, "acme", amount)
