@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all test-cluster lint schemas bench bench-peers clean
+.PHONY: help demo test test-all test-cluster lint schemas examples bench bench-frames bench-peers clean
 help:            ## show these targets
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -34,6 +34,9 @@ lint: $(VENV)/installed  ## style and types
 schemas: $(VENV)/installed  ## generate schemas/ and the text of --help from the code
 	$(BIN)/python -m controller.generated schemas
 
+examples: $(VENV)/installed  ## make the example statements in docs/examples anew
+	UPDATE_DOCS=1 $(BIN)/pytest tests/test_examples.py
+
 N ?= 100 1000
 RUNS ?= plain '50 ms' limits
 PEERS ?= 100
@@ -41,6 +44,8 @@ bench: $(VENV)/installed  ## calls, seconds and memory on a local AWS; N="100 10
 	@$(BIN)/python -m benchmarks --sizes $(N) --runs $(RUNS) --peer-sizes $(PEERS)
 
 bench-peers: benchmarks/.venv-custodian/installed benchmarks/.venv-idem/installed  ## install the tools that make bench runs beside ours
+
+bench-frames: benchmarks/.venv-frames/installed  ## install pandas and polars, which benchmarks.export runs beside ours
 
 benchmarks/.venv-%/installed: benchmarks/%.txt
 	$(PYTHON) -m venv $(@D)

@@ -181,7 +181,7 @@ class Collector:
             recorded += after.values()
             news = {id_: one for id_, one in after.items() if is_news(case.before.get(id_), one)}
             unsaved = self._save(case, news, accounts, hold)
-            problems += [Problem("not stored", failure, who) for failure, who in _grouped(unsaved)]
+            problems += _unsaved(unsaved, {self._store.account_id(name): name for name in accounts})
             results += [self._result(case, payer, after, news, accounts, unsaved, readings) for payer in case.payers]
         verdicts: tuple[Verdict, ...] = ()
         if Month.of(now) in wanted:
@@ -191,7 +191,7 @@ class Collector:
                 verdicts = self._judge.judge(ours, running)
             except Failure as failure:  # what was collected is stored all the same, and told
                 problems.append(Problem("no gate was decided", failure))
-            problems += [Problem("gate", one.failure, (one.customer_id,)) for one in verdicts if one.failure]
+            problems += _undecided(verdicts)
         return Collected(tuple(results), _pages(readings), tuple(problems), verdicts, _notes(readings))
 
     # What is to be read
@@ -340,14 +340,29 @@ def _notes(readings: Readings) -> tuple[str, ...]:
 
 
 def _not_ours(customers: Collection[Customer], foreign: Mapping[str, str]) -> Iterator[Problem]:
-    for one in customers:
-        if other := foreign.get(one.customer_id):
-            failure = PermanentFailure(
-                f"managed by the controller_id {other!r}, not by this one",
-                code="ForeignController",
-                advice="Remove the manifest on one side, or take the customer over: reconcile apply --take-over",
-            )
-            yield Problem("left out: usage", failure, (one.customer_id,))
+    ids = {one.customer_id for one in customers}
+    failures = {id_: _foreign(other) for id_, other in foreign.items() if id_ in ids}
+    yield from (Problem("left out: usage", failure, who) for failure, who in _grouped(failures))
+
+
+def _foreign(controller_id: str) -> PermanentFailure:
+    return PermanentFailure(
+        f"managed by the controller_id {controller_id!r}, not by this one",
+        code="ForeignController",
+        advice="Remove the manifest on one side, or take the customer over: reconcile apply --take-over",
+    )
+
+
+def _unsaved(unsaved: Mapping[str, Failure], accounts: Mapping[str, str]) -> Iterator[Problem]:
+    """`accounts` are the names of accounts by what their months stand under."""
+    customers = {id_: failure for id_, failure in unsaved.items() if id_ not in accounts}
+    yield from (Problem("not stored", failure, who) for failure, who in _grouped(customers))
+    yield from (Problem(f"account {accounts[id_]} not stored", unsaved[id_]) for id_ in unsaved if id_ in accounts)
+
+
+def _undecided(verdicts: Collection[Verdict]) -> Iterator[Problem]:
+    failures = {one.customer_id: one.failure for one in verdicts if one.failure}
+    yield from (Problem("gate", failure, who) for failure, who in _grouped(failures))
 
 
 def _unusable(stored: Collection[StoredMonth]) -> Iterator[Problem]:

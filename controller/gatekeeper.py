@@ -15,7 +15,7 @@ from controller.domain.gate import Facts, Gate, Notice, Pause, Policy, Rung, Tur
 from controller.domain.money import ZERO
 from controller.domain.month import Month
 from controller.domain.status import Status
-from controller.domain.usage import CustomerMonth, Workset
+from controller.domain.usage import DOLLARS, CustomerMonth, Workset
 from controller.errors import Failure, unexpected
 
 FEW = 10
@@ -96,7 +96,8 @@ class Gatekeeper:
 
         A customer without a month has no numbers. A gate that stays as it is, with a record that says so, costs no
         write; a record that somebody changed is put right. What fails for one customer stops no other. Raises Failure
-        where no gate can be read at all. The gates of other controllers are left out by the caller: see `own`.
+        where many gates, which are read together, cannot be. The gates of other controllers are left out by the caller:
+        see `own`.
         """
         now = self._clock()
         before = self._before(customers)
@@ -125,7 +126,13 @@ class Gatekeeper:
     def _before(self, customers: Sequence[Customer]) -> Mapping[str, Gate | Failure | None]:
         if len(customers) > FEW:
             return self._gates.load()
-        return {one.customer_id: self._gates.get(one.customer_id) for one in customers}
+        return {one.customer_id: self._one_before(one.customer_id) for one in customers}
+
+    def _one_before(self, customer_id: str) -> Gate | Failure | None:
+        try:
+            return self._gates.get(customer_id)
+        except Failure as failure:
+            return failure
 
     def _decide(self, customer: Customer, facts: Facts, before: Gate | Failure | None) -> Verdict:
         """The gate, not stored yet: `saved` says that it is to be."""
@@ -174,9 +181,11 @@ def facts_from(customer: Customer, month: CustomerMonth | None, now: datetime, n
     """What the gate is decided by, from the manifest and what was collected of the running month. Pure.
 
     The spend is what the budget says or what Cost Explorer added up to, whichever is more. While AWS counts a budget
-    anew, what Cost Explorer says can hold and cannot release: it is no part of the number, but of what is accrued.
+    anew, what Cost Explorer says can hold and cannot release: it is no part of the number, but of what is accrued. What
+    AWS does not tell in dollars, as the limit is, is not known.
     """
-    running = month if month and month.month == str(Month.of(now)) else CustomerMonth(customer.customer_id, "")
+    found = month if month and month.month == str(Month.of(now)) else CustomerMonth(customer.customer_id, "")
+    running = _in_dollars(found)
     total, number = _total(running, now), _number(running, now)
     accrued = _accrued(running.worksets, number.holds_until if number else Month.of(now).start)
     return Facts(
@@ -190,6 +199,12 @@ def facts_from(customer: Customer, month: CustomerMonth | None, now: datetime, n
         wish=customer.wish,
         notice=notice,
     )
+
+
+def _in_dollars(month: CustomerMonth) -> CustomerMonth:
+    known = month if month.currency == DOLLARS else replace(month, lines=(), costs_as_of=None, forecast=None)
+    spend = known.spend
+    return known if spend is None or spend.currency == DOLLARS else replace(known, spend=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,7 @@ class Listener:
             now_named = [customer for customer in concerned if customer.customer_id in notices]
             for verdict in self._keeper.judge(now_named, months, notices):
                 before = verdicts.get(verdict.customer_id)
-                if before is None or before.failure is None:
-                    verdicts[verdict.customer_id] = verdict
+                verdicts[verdict.customer_id] = _together(before, verdict) if before else verdict
         return tuple(verdicts[customer.customer_id] for customer in concerned)
 
     def _read(self, customers: Sequence[Customer]) -> dict[str, CustomerMonth]:
@@ -81,6 +80,14 @@ class Listener:
         for account, ids in by_account.items():
             found |= self._spends[account].read(ids)
         return found
+
+
+def _together(first: Verdict, then: Verdict) -> Verdict:
+    """What two alerts for one customer have done: from what the gate was before both; a failure of one stands."""
+    if first.failure or then.failure:
+        return first if first.failure else then
+    record = first.record if then.record == "as it was" else then.record
+    return replace(then, before=first.before, saved=first.saved or then.saved, record=record)
 
 
 def _rounds(heard: Sequence[Heard]) -> Iterator[dict[str, Notice]]:

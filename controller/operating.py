@@ -133,7 +133,7 @@ class Operator:
         """When a pass last ended, whatever came of it."""
 
     def seen(self, kind: str | None, body: Mapping[str, Any]) -> Name:
-        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED. Which one it is."""
+        """What the API server says of a resource: as listed (None), ADDED, MODIFIED or DELETED."""
         seen = self.known.take(kind, body)
         if seen.now is None:
             self._forget(seen.name)

@@ -172,12 +172,16 @@ class MemoryGates:
     trail: list[Turn] = field(default_factory=list)
     saves: list[str] = field(default_factory=list)
     failing: dict[str, Failure] = field(default_factory=dict)
-    """By customer id."""
+    """What writing fails with, by customer id."""
+    unread: dict[str, Failure] = field(default_factory=dict)
+    """What reading one fails with, by customer id."""
 
     def load(self) -> Mapping[str, Gate | Failure]:
         return dict(self.gates)
 
     def get(self, customer_id: str) -> Gate | Failure | None:
+        if failure := self.unread.get(customer_id):
+            raise failure
         return self.gates.get(customer_id)
 
     def save_all(self, steps: Sequence[tuple[Gate, Gate | None, Turn | None]]) -> Mapping[str, Failure]:

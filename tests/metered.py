@@ -24,6 +24,7 @@ from controller.domain.usage import (
 )
 from controller.errors import Failure
 from controller.fleet import Unheld
+from controller.gatekeeper import Verdict
 from controller.sources import Library, Sources
 from tests.fakes import Clock, MemoryStore
 
@@ -188,12 +189,24 @@ class MemoryMonths:
 
 
 @dataclass
+class FakeJudge:
+    """Gates of which nothing is known but what fails, by customer id."""
+
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    def judge(self, customers: Sequence[Customer], months: Mapping[str, CustomerMonth]) -> tuple[Verdict, ...]:
+        ids = [one.customer_id for one in customers if one.customer_id in self.failures]
+        return tuple(Verdict(id_, None, failure=self.failures[id_]) for id_ in ids)
+
+
+@dataclass
 class Metered:
     """A fleet whose usage is collected, on fakes."""
 
     clock: Clock = field(default_factory=lambda: Clock(JANUARY))
     months: MemoryMonths = field(default_factory=MemoryMonths)
     statuses: MemoryStore = field(default_factory=MemoryStore)
+    judge: FakeJudge = field(default_factory=FakeJudge)
     settings: UsageSettings = field(default_factory=UsageSettings)
     accounts: tuple[Account, ...] = (Account("default", "000000000001", "us-west-2"),)
     meter: Meter = field(init=False)
@@ -211,7 +224,7 @@ class Metered:
             for one in self.accounts
         }
         library = Library(sources, FakeLedger(meter), self.settings.forecast == "cost_explorer")
-        return Collector(library, self.months, self.statuses, self.settings, self.clock)
+        return Collector(library, self.months, self.statuses, self.settings, self.clock, judge=self.judge)
 
     def collect(self, *customers: Customer, months: Sequence[str] | None = None, **how: Any) -> Collected:
         """What the run did; what was asked and saved is that of this run alone."""

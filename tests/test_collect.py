@@ -440,6 +440,24 @@ def test_a_customer_too_large_to_store_is_told_and_the_others_are_stored(town: M
     assert town.months.account().asked_at == JANUARY
 
 
+def test_an_account_that_is_not_stored_is_told_as_one(town: Metered) -> None:
+    town.months.refused |= dict.fromkeys(["acme", "beta", "account/default/default"], PermanentFailure("denied"))
+
+    result = town.collect(customer("acme"), customer("beta"), months=["2024-01"])
+
+    assert told(result) == ["not stored of 2 customers: denied", "account default not stored: denied"]
+
+
+def test_what_befell_many_customers_is_told_once(town: Metered) -> None:
+    town.statuses.statuses |= {id_: Status(id_, id_, "default", "green") for id_ in ("beta", "gamma")}
+    town.judge.failures |= dict.fromkeys(["acme", "delta"], NO_ANSWER)
+
+    result = town.collect(*(customer(id_) for id_ in ("acme", "beta", "delta", "gamma")))
+
+    assert [one.rpartition(": managed")[0] for one in told(result)[:1]] == ["left out: usage of 2 customers"]
+    assert told(result)[1:] == ["gate of 2 customers: no answer from AWS"]
+
+
 def test_cost_is_asked_for_again_where_it_could_not_be_stored_for_now(town: Metered) -> None:
     town.months.refused["acme"] = NO_ANSWER
     town.collect(customer("acme"), months=["2024-01"])
@@ -556,6 +574,7 @@ def test_an_account_in_another_currency_is_labelled_and_never_added(town: Metere
     assert month.currency == "CNY"
     assert town.months.amounts("acme") == {"S3 Storage by cost_explorer": "5.64"}
     assert "AWS bills in CNY and the ledger counts in USD" in month.problems[0]
+    assert "the budget counts in USD and AWS bills in CNY, so the two are not compared" in month.problems[1]
 
 
 # To the cent

@@ -28,6 +28,7 @@ import pytest
 import yaml
 
 from controller.bootstrap import powers
+from controller.domain.bill import CUSTOMER_TAG
 from controller.domain.diagnostic import RULES, Diagnostic
 from controller.domain.gate import Policy, decide, turn
 from controller.entrypoints import exit_codes
@@ -40,6 +41,7 @@ from controller.render import gate_view
 from controller.render.diagnostics import render_text
 from controller.sandbox import Sandbox
 from controller.sandbox.seed import seed
+from controller.usage.export_sql import CUR2, Question
 from tests.domain.gate_cases import CASES, NOW, WAS_OPEN, facts
 from tests.entrypoints.well import metrics
 from tests.operated import Kubectl, operated
@@ -408,6 +410,12 @@ def allowances() -> str:
     return table(("name", "allows that"), ((f"`{name}`", words) for name, words in sorted(powers().items())))
 
 
+def export_query() -> str:
+    question = Question(CUR2, "UnblendedCost", [CUSTOMER_TAG])
+    text = question.sql("athena", "billing.daylily_costs", "billing_period = '2024-01'")
+    return "```sql\n" + text.replace(" WHEN ", "\n    WHEN ").replace(" OR line", "\n      OR line") + "```\n"
+
+
 def operator_metrics() -> str:
     rows = (
         (
@@ -429,6 +437,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "powers": allowances,
     "gate-cases": gate_cases,
     "gate-example": gate_example,
+    "export-query": export_query,
     "operator-metrics": operator_metrics,
 }
 

@@ -208,6 +208,16 @@ def test_a_gate_that_cannot_be_read_is_not_decided_over() -> None:
     assert yard.gates.saves == []
 
 
+def test_a_gate_that_is_not_read_for_now_stops_no_other() -> None:
+    yard = Yard()
+    yard.gates.unread["acme"] = TransientFailure("throttled")
+
+    acme, beta = yard.judge(limited(), limited("beta"), acme=512, beta=512)
+
+    assert (acme.gate, str(acme.failure)) == (None, "throttled")
+    assert beta.saved
+
+
 @pytest.mark.parametrize("step", ["read acme", "write acme"])
 def test_a_record_that_fails_is_put_right_by_the_next_run(step: str) -> None:
     yard = Yard()
@@ -280,6 +290,8 @@ def test_without_a_budget_there_is_no_limit() -> None:
         ({"spend": Spend(None, Decimal(100), None, datetime(2026, 10, 31, tzinfo=UTC))}, None, None, "an old reading"),
         ({"spend": Spend(None, None, None, START)}, None, None, "AWS counts anew"),
         ({"spend": None}, None, None, "nothing was read"),
+        ({"spend": Spend(None, Decimal(900), None, START, "CNY")}, None, None, "the limit is in dollars"),
+        ({"lines": (line(900),), "costs_as_of": START, "currency": "CNY"}, 100, START - HOUR, "so is the budget"),
     ],
 )
 def test_the_spend_is_the_greater_number_of_this_month(
@@ -335,3 +347,5 @@ def test_the_forecast_is_the_collected_one_or_else_the_budgets() -> None:
     assert facts_from(limited(), known(spend=spend), START).forecast == Decimal(600)
     assert facts_from(limited(), known(spend=spend, forecast=own_one), START).forecast == Decimal(700)
     assert facts_from(limited(), known(), START).forecast is None
+    assert facts_from(limited(), known(spend=replace(spend, currency="CNY")), START).forecast is None
+    assert facts_from(limited(), known(currency="CNY", forecast=own_one), START).forecast is None

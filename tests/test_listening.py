@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controller.domain.customer import Alert, Budget
-from controller.domain.gate import Gate, Notice, Policy
+from controller.domain.gate import Gate, Notice, Pause, Policy
 from controller.domain.month import Month
 from controller.domain.usage import CustomerMonth, Spend
 from controller.errors import Failure, PermanentFailure, TransientFailure
@@ -150,6 +150,17 @@ def test_the_order_and_the_repetition_of_alerts_mean_nothing() -> None:
         reasons.add((room.gate().state, room.gate().reason, room.gate().notice))
 
     assert reasons == {("held", "AlertReceived", alert(minutes_ago=2)[1])}
+
+
+def test_two_alerts_in_one_batch_are_told_from_before_both() -> None:
+    """Not as a gate that stays as the first of them made it."""
+    room = Room(Budgets({"acme": spend(512)}), records=MemoryRecords({"acme": Pause(False)}))
+
+    (verdict,) = room.hear(alert(), alert(minutes_ago=2))
+
+    assert (verdict.before, verdict.saved, verdict.record) == (None, True, "written")
+    assert verdict.gate is not None
+    assert verdict.gate.state == "held"
 
 
 def test_what_fails_in_one_round_is_a_failure_of_the_customer() -> None:

@@ -15,12 +15,11 @@ from controller.domain.figure import quantity_of
 from controller.domain.money import ZERO, in_cents, split
 from controller.domain.services import aws_name_of
 from controller.domain.settings import SharedCost, UsageSettings
-from controller.domain.usage import Certainty, CostRow, Line, Part, Source, Workset
+from controller.domain.usage import DOLLARS, Certainty, CostRow, Line, Part, Source, Workset
 
 COMPUTE = "EC2 Compute"
 """The service that the ledger's cost stands under: worksets run on EC2."""
 HOURS = "vCPU-Hours"
-LEDGER_CURRENCY = "USD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _direct(
     lines = _tagged_lines(own, "estimated" if bill and bill.estimated else "actual")
     if source != "ledger":
         return Charges(tuple(lines), source, tuple(replace(one, charged=False) for one in worksets or ()))
-    if bill and bill.currency != LEDGER_CURRENCY:
+    if bill and bill.currency != DOLLARS:
         told = f"AWS bills in {bill.currency} and the ledger counts in USD, so its cost of compute is not charged"
         return Charges(
             tuple(lines), None, tuple(replace(one, charged=False) for one in worksets or ()), problems=(told,)

@@ -178,7 +178,7 @@ def _customer(
         worksets=charges.worksets,
         worksets_as_of=readings.at if is_read else previous.worksets_as_of if previous else None,
         spend=_spend(case, customer, readings),
-        problems=(*charges.problems, *_problems(case, customer, payer, readings)),
+        problems=(*charges.problems, *_problems(case, customer, payer, bill, readings)),
         terms=_terms(customer.billing),
     )
     return _with_forecast(case, record(previous, fresh, closed=not case.is_running), readings)
@@ -222,7 +222,7 @@ def _spend(case: MonthCase, customer: Customer, readings: Readings) -> Spend | N
     return spend
 
 
-def _problems(case: MonthCase, customer: Customer, payer: str, readings: Readings) -> Iterator[str]:
+def _problems(case: MonthCase, customer: Customer, payer: str, bill: Bill | None, readings: Readings) -> Iterator[str]:
     id_ = customer.customer_id
     told: dict[str, object] = {"cost": readings.cost_failure(payer, case.month), "worksets": readings.worksets.get(id_)}
     if case.is_running:
@@ -231,6 +231,9 @@ def _problems(case: MonthCase, customer: Customer, payer: str, readings: Reading
     for what, found in told.items():
         if isinstance(found, Failure):
             yield f"{what}: {found}"
+    spend = _spend(case, customer, readings)
+    if spend and bill and spend.currency != bill.currency:
+        yield f"the budget counts in {spend.currency} and AWS bills in {bill.currency}, so the two are not compared"
 
 
 def _is_used(month: CustomerMonth) -> bool:

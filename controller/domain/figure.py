@@ -79,9 +79,9 @@ def share(part: Figure, whole: Figure) -> Decimal | None:
 
 def budget_figure(stored: CustomerMonth, which: Callable[[Spend], Decimal | None]) -> Figure:
     """An amount of the customer's budget, as AWS Budgets told it; without its word that of the manifest, which may have
-    been another one then."""
+    been another one then. In another currency than the cost it is unknown: the two are never compared."""
     amount = which(stored.spend) if stored.spend else None
-    if stored.spend is None or amount is None:
+    if stored.spend is None or amount is None or stored.spend.currency != stored.currency:
         return UNKNOWN
     if stored.spend.as_of is None:
         return Figure(cents(amount), ("manifest",), None, "estimated")

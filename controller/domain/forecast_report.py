@@ -95,7 +95,7 @@ def _told(stored: CustomerMonth) -> Iterator[Forecast]:
     if stored.forecast:
         yield stored.forecast
     spend = stored.spend
-    if spend and spend.forecast is not None and spend.as_of is not None:
+    if spend and spend.forecast is not None and spend.as_of is not None and spend.currency == stored.currency:
         yield Forecast(spend.forecast, "budgets", spend.as_of)
 
 

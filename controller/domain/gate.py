@@ -149,7 +149,7 @@ def decide(customer_id: str, facts: Facts, previous: Gate | None, policy: Policy
     To decide again by the same facts gives an equal gate. An override is laid over what the numbers say, so that these
     are what counts again once it ends.
     """
-    known = _known(facts, previous)
+    known = _known(facts, previous, policy)
     notice = _unanswered(facts, known, previous)
     ruling = _overridden(_by_numbers(facts, known, notice, previous, policy), facts)
     active = is_active(facts.wish, facts.now)
@@ -158,7 +158,7 @@ def decide(customer_id: str, facts: Facts, previous: Gate | None, policy: Policy
         state=ruling.state,
         reason=ruling.reason,
         message=ruling.message,
-        since=previous.since if previous and previous.state == ruling.state else facts.now,
+        since=min(previous.since, facts.now) if previous and previous.state == ruling.state else facts.now,
         until=facts.wish.until if active else Month.of(facts.now).end,
         month=str(Month.of(facts.now)),
         spent=known.spent,
@@ -213,23 +213,30 @@ class _Ruling:
     held_at: Decimal | None = None
 
 
-def _known(facts: Facts, previous: Gate | None) -> _Known:
+def _known(facts: Facts, previous: Gate | None, policy: Policy) -> _Known:
     """A number of this month; without one, what was known of this month before, which spend can only have grown from.
 
     A spend of 0 where AWS had counted some is no number: UpdateBudget zeroes it until AWS has counted again. Neither is
-    one that is older than the one before, and one of another month.
+    one that is older than the one before, one of another month, and the 0 that a month reads before AWS has counted any
+    of it, where the gate was held.
     """
     month = Month.of(facts.now)
     before = previous if previous and previous.month == str(month) else None
     spent, as_of = facts.spent, facts.spent_as_of
     if spent is None or as_of is None or as_of not in month:
         return _kept(before, facts.accrued)
-    zeroed = bool(before and before.counted and spent == 0)
+    zeroed = spent == 0 and bool((before and before.counted) or _is_uncounted(facts, previous, policy))
     late = bool(before and before.as_of and as_of < before.as_of)
     if zeroed or late:
         return _kept(before, spent + facts.accrued)
     is_new = before is None or before.as_of is None or as_of > before.as_of
     return _Known(spent + facts.accrued, spent, as_of, is_new)
+
+
+def _is_uncounted(facts: Facts, previous: Gate | None, policy: Policy) -> bool:
+    """Whether a month that reads 0 may have just begun, and the numbers had held the gate."""
+    age = facts.now - Month.of(facts.now).start
+    return bool(previous and previous.held_at is not None) and age <= timedelta(hours=policy.max_age_hours)
 
 
 def _kept(before: Gate | None, at_least: Decimal) -> _Known:

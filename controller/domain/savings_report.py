@@ -1,12 +1,12 @@
 """What lifecycle rules save, of customers and their buckets, with what it rests on in words. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from types import MappingProxyType
 
 from controller.domain.inventory import Inventory
-from controller.domain.money import ZERO, cents, percent_of
+from controller.domain.money import ZERO, cents, in_cents, percent_of
 from controller.domain.prices import GIB, Prices
 from controller.domain.savings import Cost, Savings, Stock, uniform
 from controller.domain.usage import BucketStorage
@@ -25,6 +25,10 @@ CLASSES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Storage class by CloudWatch's StorageType (S3 User Guide, metrics-dimensions). Others count as Standard."""
+
+
+Parts = Mapping[str, Decimal | None]
+"""Amounts in whole cents by the fields of Cost; None: unknown of at least one bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +133,14 @@ class SavingsReport:
     def moving(self) -> Span:
         return _total([row.moving for row in self.known])
 
-    def parts(self) -> tuple[Cost, Cost]:
-        """The steady state by what it is made of, with the most and with the least saved."""
+    @property
+    def saves_from_now(self) -> Span:
+        return _less(self.now, self.steady)
+
+    def parts(self) -> tuple[Parts, Parts]:
+        """What `steady` is made of, low and high, adding up to it to the cent where all of them are known."""
         found = [row.savings for row in self.known if row.savings]
-        return sum((one.most.steady for one in found), Cost()), sum((one.least.steady for one in found), Cost())
+        return _parts([one.most.steady for one in found]), _parts([one.least.steady for one in found])
 
 
 # Stocks
@@ -172,10 +180,8 @@ def assumptions(
 
 def _of_prices(tables: Sequence[Prices]) -> Iterator[str]:
     for one in tables:
-        yield (
-            f"Prices of {one.region} as of {one.as_of}, set {one.name}: no discounts, no taxes; Standard's tiers are "
-            "counted bucket by bucket, AWS counts them over the account."
-        )
+        yield f"Prices of {one.region} as of {one.as_of}, set {one.name}: no discounts, no taxes."
+    yield "The tiers of Standard are counted bucket by bucket; AWS counts them over the account."
 
 
 def _of_model() -> Iterator[str]:
@@ -208,6 +214,16 @@ def _of_stocks(
 
 
 # Sums
+
+
+def _parts(costs: Sequence[Cost]) -> Parts:
+    told = [_in_cents(cost) for cost in costs]
+    return {field.name: _sum([one[field.name] for one in told]) for field in fields(Cost)}
+
+
+def _in_cents(cost: Cost) -> Parts:
+    values = {field.name: getattr(cost, field.name) for field in fields(Cost)}
+    return {**values, **in_cents({name: value for name, value in values.items() if value is not None})}
 
 
 def _less(whole: Decimal | None, span: Span) -> Span:

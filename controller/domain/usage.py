@@ -18,6 +18,9 @@ from controller.errors import Failure
 
 FORMAT = 1
 
+DOLLARS = "USD"
+"""What limits of budgets and the ledger are in."""
+
 Source = Literal["cost_explorer", "budgets", "cloudwatch", "ledger", "split", "run_rate", "manifest"]
 """`split`: the written rule by which a shared cost is divided. `run_rate`: our own arithmetic. `manifest`: what it said
 when the month was collected."""

@@ -493,7 +493,8 @@ def help_text() -> str:
 
 def run(arguments: list[str]) -> int:
     """One command, as `main` runs it, with its exit code."""
-    from controller.errors import InvalidInput, ReconcileError, Refused
+    from controller.errors import Failure, InvalidInput, ReconcileError, Refused
+    from controller.render.safe_text import visible, visible_lines
 
     try:
         code = cli.main(arguments, prog_name="reconcile", standalone_mode=False)
@@ -504,7 +505,8 @@ def run(arguments: list[str]) -> int:
         click.echo("Interrupted.", err=True)
         return exit_codes.INTERRUPTED
     except ReconcileError as error:
-        click.echo(f"Error: {error}", err=True)
+        shown = visible if isinstance(error, Failure) else visible_lines
+        click.echo(f"Error: {shown(str(error))}", err=True)
         if isinstance(error, InvalidInput):
             return exit_codes.INVALID
         return exit_codes.REFUSED if isinstance(error, Refused) else exit_codes.ERROR

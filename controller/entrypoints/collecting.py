@@ -9,6 +9,7 @@ from controller.domain.month import Month
 from controller.entrypoints import exit_codes, inputs, terminal
 from controller.entrypoints.telling import tell
 from controller.render import collected_text
+from controller.render.safe_text import visible
 
 
 def collect(
@@ -46,9 +47,9 @@ def _tell(collected: Collected, house: CollectHouse, form: str, *, verbose: bool
         document=lambda: collected_text.document(collected, pages),
     )
     for problem in collected.problems:
-        terminal.say(f"Error: {problem}")
+        terminal.complain(problem)
     for note in collected.notes:
-        terminal.say(f"Note: {note}")
+        terminal.say(f"Note: {visible(note)}")
     if verbose:
         for name, count in count_calls(house.doors):
             terminal.say(f"{count:>7}  {name}")

@@ -78,7 +78,7 @@ def listen(
             except TransientFailure as failure:
                 if once:
                     raise
-                terminal.say(f"Error: {failure}")
+                terminal.complain(failure)
                 time.sleep(PAUSE)
                 continue
             if once and not (messages and done):
@@ -108,10 +108,19 @@ class _Ears:
         for verdict in verdicts:
             terminal.show(gate_view.verdict(verdict))
         failed = {verdict.customer_id for verdict in verdicts if verdict.failure}
-        for message, one in read.items():
-            if one is None or one[0] not in failed:
+        done = [message for message, one in read.items() if one is None or one[0] not in failed]
+        return self._delete(done) and not failed
+
+    def _delete(self, messages: Sequence[Message]) -> bool:
+        """One that cannot be deleted for now comes again, and changes nothing then: it is told, and stops no other."""
+        left = 0
+        for message in messages:
+            try:
                 self.queue.delete(message)
-        return not failed
+            except TransientFailure as failure:
+                terminal.complain(failure)
+                left += 1
+        return not left
 
     def _heard(self, message: Message, customers: Collection[Customer]) -> Heard | None:
         """What the message tells of one of these customers; None, and why is said, where it tells nothing."""
@@ -168,5 +177,5 @@ def _readable(history: Sequence[Turn | Failure]) -> list[Turn]:
     """The entries that can be read; the others are told."""
     for one in history:
         if isinstance(one, Failure):
-            terminal.say(f"Error: {one}")
+            terminal.complain(one)
     return [one for one in history if isinstance(one, Turn)]

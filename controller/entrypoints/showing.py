@@ -46,7 +46,7 @@ def _tell(*found: Mapping[str, object]) -> int:
     """How many cannot be read; each is told."""
     failures = [one for some in found for one in some.values() if isinstance(one, Failure)]
     for failure in failures:
-        terminal.say(f"Error: {failure}")
+        terminal.complain(failure)
     return len(failures)
 
 

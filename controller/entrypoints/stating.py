@@ -75,7 +75,10 @@ def statements(
     broken = [one for one in found if isinstance(one, Failure)]
     for failure in broken:
         terminal.say(f"Error: {failure}")
-    _tell_list(desk, [one for one in found if isinstance(one, Entry)], form)
+    now = Month.of(desk.books.clock())
+    first = next(iter(now.back(LISTED_MONTHS)))
+    what = f"of {month}" if month else f"of {customer}" if customer else f"of {first} to {now}"
+    _tell_list(desk, [one for one in found if isinstance(one, Entry)], form, f"No statement {what} was issued.")
     return exit_codes.PARTIAL if broken else exit_codes.OK
 
 
@@ -117,7 +120,8 @@ def _issue(desk: _Desk, month: CustomerMonth, correct: bool, yes: bool, form: st
     if not _is_sure(f"Issue the {title(intended).lower()} of {whose}: {_money(intended)}?", yes):
         return _nothing()
     filed = flow.correct(month) if correct else flow.issue(month)
-    _tell_done(filed, f"{title(filed.statement)} {_told(filed)}, due {filed.statement.due_on}, is issued.", form, out)
+    due = f", due {filed.statement.due_on}" if filed.statement.total > 0 else ""
+    _tell_done(filed, f"{title(filed.statement)} {_told(filed)}{due}, is issued.", form, out)
     return exit_codes.OK
 
 
@@ -201,7 +205,7 @@ def _issue_all(desk: _Desk, at: Month, yes: bool, form: str) -> int:
     with terminal.stoppable() as stopped:
         issued, failed = _issue_each(desk, [month for month, _ in charged], stopped)
         interrupted = stopped()
-    _tell_list(desk, [entry(one) for one in issued], form)
+    _tell_list(desk, [entry(one) for one in issued], form, "No statement was issued now.")
     parts = {"issued": issued, "issued before": had, "nothing to charge": free, "left out": [*left_out, *failed]}
     terminal.say(
         ", ".join(f"{len(many):,} {words}" for words, many in parts.items() if many or words == "issued") + "."
@@ -220,14 +224,14 @@ def _sort(
     ready, left_out = [], []
     for customer_id, one in customers:
         if isinstance(one, Failure):
-            left_out.append(f"{customer_id}: {one}")
+            left_out.append(_why(customer_id, one))
             continue
         try:
             ready.append((one, desk.invoicing.to_issue(one)))
         except AccountFailure:
             raise
         except (Refused, Failure) as error:
-            left_out.append(f"{customer_id}: {error}")
+            left_out.append(_why(customer_id, error))
     return ready, left_out
 
 
@@ -241,9 +245,14 @@ def _issue_each(
         try:
             issued.append(desk.invoicing.issue(month))
         except (Refused, Failure) as error:
-            failed.append(f"{month.customer_id}: {error}")
+            failed.append(_why(month.customer_id, error))
             terminal.say(line(f"Left out: {failed[-1]}"))
     return issued, failed
+
+
+def _why(customer_id: str, error: ReconcileError) -> str:
+    """With the customer in it."""
+    return str(error) if customer_id in str(error) else f"{customer_id}: {error}"
 
 
 def _sums(ready: Sequence[tuple[CustomerMonth, Statement]]) -> str:
@@ -354,12 +363,12 @@ def _save(path: Path, data: bytes) -> None:
     terminal.say(f"Saved {path}")
 
 
-def _tell_list(desk: _Desk, found: Sequence[Entry], form: str) -> None:
+def _tell_list(desk: _Desk, found: Sequence[Entry], form: str, none: str) -> None:
     ordered = sorted(found, key=lambda one: (one.month, one.customer_id, one.number))
     today = desk.books.clock().date()
     tell(
         form,
-        page=lambda: statement_view.list_page(ordered, today),
+        page=lambda: statement_view.list_page(ordered, today, none),
         table=lambda: statement_view.list_table(ordered, today),
         document=lambda: statement_document.of_list(ordered, today),
     )

@@ -17,6 +17,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from controller.render.safe_text import visible, visible_lines
+
 PLAIN_LINE_EVERY = 10.0
 """Seconds between progress lines where there is no terminal."""
 
@@ -70,8 +72,13 @@ def shows(characters: str) -> bool:
 
 
 def say(what: RenderableType) -> None:
-    """Anything that is not data, to stderr."""
-    _console(stderr=True).print(what)
+    """Anything that is not data, to stderr. What is invisible in a text, but for line breaks, is written out."""
+    _console(stderr=True).print(visible_lines(what) if isinstance(what, str) else what)
+
+
+def complain(what: object) -> None:
+    """An error, to stderr, in one line: what AWS or a table wrote into it can neither act nor look like ours."""
+    say(f"Error: {visible(str(what))}")
 
 
 def asks() -> bool:

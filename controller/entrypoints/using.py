@@ -170,6 +170,6 @@ def _tell(
 ) -> int:
     """Shows what is known in the form that was asked for; what cannot be read is told, and told by the exit code."""
     for told in broken:
-        terminal.say(f"Error: {told}")
+        terminal.complain(told)
     tell(form, page=page, table=table, document=document, markdown=markdown)
     return exit_codes.PARTIAL if broken else exit_codes.OK

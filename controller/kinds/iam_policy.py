@@ -1,14 +1,14 @@
 """The IAM policy that the tool needs, from what the kinds, the store and the readers of usage declare.
 
 Statements of their own: what a plan needs, what an apply needs on top, what `collect` reads and writes, what it reads
-instead of Cost Explorer with `usage.cost_source: data_export`, what `listen` needs for its queue, what `init --aws`
-needs once, and what accounts with a `role_arn` need.
+instead of Cost Explorer with `usage.cost_source: data_export`, what `listen` needs for its queue, what whoever
+issues statements needs, what `init --aws` needs once, and what accounts with a `role_arn` need.
 """
 
 import json
 
 from controller.kinds import KINDS
-from controller.store import gates, lease, pauses, statuses, tables, usage_months
+from controller.store import gates, lease, pauses, statements, statuses, tables, usage_months
 from controller.usage.alert_queue import AlertQueue
 from controller.usage.budget_spend import SpendReader
 from controller.usage.cost_explorer import CostReader, ForecastReader
@@ -37,6 +37,7 @@ def iam_policy() -> str:
             _statement("CollectReads", _reading(collecting)),
             _statement("CollectWrites", collecting - _reading(collecting)),
             _statement("ReadDataExport", set(DataExportReader.permissions)),
+            _statement("StatementsAreIssued", set(statements.PERMISSIONS)),
             _statement("ListenToAlerts", set(AlertQueue.permissions)),
             _statement("InitMakesTables", set(tables.PERMISSIONS)),
             _statement("AssumeRolesOfOtherAccounts", {"sts:AssumeRole"}),

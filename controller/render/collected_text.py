@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from controller.collect import PAGE_PRICE, Collected, MonthResult
+from controller.gatekeeper import Verdict
 from controller.render.figure_words import amount
 from controller.render.gate_view import verdict
 from controller.render.page import Line, Page, line, table
@@ -69,8 +70,17 @@ def _lines(collected: Collected) -> Iterator[Line]:
     if states:
         yield line("Gates: " + ", ".join(f"{states[state]:,} {state}" for state in sorted(states)))
     for one in collected.verdicts:
-        if one.gate and (one.before is None or one.before.state != one.gate.state) and one.gate.state != "open":
+        if _is_news(one):
             yield from verdict(one).lines
+
+
+def _is_news(one: Verdict) -> bool:
+    """A gate that has turned, but for a first one that is open; and one that is held and that no record tells of."""
+    if one.gate is None:
+        return False
+    if one.before is None:
+        return one.gate.state != "open"
+    return one.before.state != one.gate.state or (one.gate.state == "held" and one.record == "missing")
 
 
 def _row(one: MonthResult) -> tuple[str, ...]:

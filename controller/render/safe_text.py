@@ -13,6 +13,11 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines, which it keeps."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def clipped(text: str, most: int) -> str:
     """The visible text, cut to `most` characters with an ellipsis."""
     shown = visible(text)

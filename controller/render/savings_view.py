@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from controller.domain.money import in_cents
-from controller.domain.savings import Cost
-from controller.domain.savings_report import SavingsReport, SavingsRow, Span
+from controller.domain.savings_report import Parts, SavingsReport, SavingsRow, Span
 from controller.render import report_page
 from controller.render.figure_words import amount
 from controller.render.page import Page
@@ -39,12 +37,14 @@ def facts(report: SavingsReport) -> Facts:
         ("All in Standard", f"{amount(report.all_standard, USD)} a month"),
         ("Now", f"{amount(report.now, USD)} a month"),
         ("Under the rules", f"{between(report.steady)} a month once all of it has moved"),
-        ("Saves", f"{between(report.saves)} a month, {_percent(report.percent)}"),
+        ("Saves", f"{between(report.saves)} a month against all in Standard, {_percent(report.percent)}"),
+        ("Still to save", f"{between(report.saves_from_now)} a month against now"),
         ("Moving costs", f"{between(report.moving)} once"),
     ]
-    most, least = report.parts()
-    told.append(("Made of", words_of(most) if most == least else f"{words_of(most)}; or {words_of(least)}"))
-    return told
+    low, high = report.parts()
+    if low == high:
+        return [*told, ("Made of", words_of(low))]
+    return [*told, ("Low made of", words_of(low)), ("High made of", words_of(high))]
 
 
 def between(span: Span) -> str:
@@ -54,11 +54,8 @@ def between(span: Span) -> str:
     return amount(span.high, USD) if span.low == span.high else f"{amount(span.low)} to {amount(span.high, USD)}"
 
 
-def words_of(cost: Cost) -> str:
-    """The parts that are known, adding up to the cent."""
-    known = _known(cost)
-    told = [f"{amount(value)} {PARTS[name]}" for name, value in in_cents(known).items()]
-    return ", ".join([*told, *(f"unknown {words}" for name, words in PARTS.items() if name not in known)])
+def words_of(parts: Parts) -> str:
+    return ", ".join(f"{amount(parts[name]) if parts[name] is not None else 'unknown'} {PARTS[name]}" for name in PARTS)
 
 
 def table(report: SavingsReport) -> Table:
@@ -115,16 +112,17 @@ def notes(report: SavingsReport) -> Iterator[str]:
 
 def to_document(report: SavingsReport) -> dict[str, Any]:
     """For other programs. Unknown figures are null, never 0."""
-    most, least = report.parts()
+    low, high = report.parts()
     return {
         "format_version": FORMAT_VERSION,
         "currency": USD,
         "prices": report.price_set,
         "all_standard_usd": report.all_standard,
         "now_usd": report.now,
-        "steady_usd": {**_span(report.steady), "low_parts": _parts(most), "high_parts": _parts(least)},
+        "steady_usd": {**_span(report.steady), "low_parts": dict(low), "high_parts": dict(high)},
         "saves_usd": _span(report.saves),
         "saves_percent": _span(report.percent),
+        "saves_from_now_usd": _span(report.saves_from_now),
         "moving_once_usd": _span(report.moving),
         "complete": bool(report.rows) and len(report.known) == len(report.rows),
         "buckets": [_bucket(row) for row in report.rows],
@@ -155,15 +153,6 @@ def _bucket(row: SavingsRow) -> dict[str, Any]:
 
 def _span(span: Span) -> dict[str, Decimal | None]:
     return {"low": span.low, "high": span.high}
-
-
-def _parts(cost: Cost) -> dict[str, Decimal | None]:
-    return {**dict.fromkeys(PARTS), **in_cents(_known(cost))}
-
-
-def _known(cost: Cost) -> dict[str, Decimal]:
-    values = {name: getattr(cost, name) for name in PARTS}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _percent(span: Span) -> str:

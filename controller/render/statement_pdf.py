@@ -17,7 +17,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from controller.render.statement_sheet import NOTHING, Fact, Sheet, fraction
+from controller.render.safe_text import clipped
+from controller.render.statement_sheet import LONG, NOTHING, Fact, Sheet, fraction
 
 LETTERS = "cp1252"
 """What the fonts have."""
@@ -204,8 +205,9 @@ def _text(text: str, style: ParagraphStyle) -> Flowable:
 
 
 def _letters(text: str) -> str:
-    """The text with what the fonts have not written out as in Python."""
-    return text.encode(LETTERS, "backslashreplace").decode(LETTERS)
+    """The text with what the fonts have not written out as in Python; that makes it no longer than a text may be."""
+    told = text.encode(LETTERS, "backslashreplace").decode(LETTERS)
+    return clipped(told, max(len(text), LONG))
 
 
 class _Stamp(Flowable):

@@ -20,8 +20,9 @@ Fact = tuple[str, str]
 
 NOT_LEGAL = "This is not a tax invoice."
 NOTHING = "There is nothing to charge."
-LONG = 200
+LONG = 80
 """How much of one foreign text a sheet shows: no name is to fill a page."""
+LONG_NOTE = 300
 THOUSANDTH = Decimal("0.001")
 
 
@@ -69,16 +70,16 @@ def sheet(statement: Statement, filed: Filed | None = None) -> Sheet:
         badge=_badge(filed.state if filed else "draft"),
         sender=tuple(_party(statement.sender)),
         receiver=tuple(_party(statement.receiver)),
-        facts=tuple((name, visible(words)) for name, words in _facts(statement, filed) if words),
+        facts=tuple((name, _text(words)) for name, words in _facts(statement, filed) if words),
         columns=tuple(name for name, _ in columns),
         numbers=frozenset(at for at, (_, is_number) in enumerate(columns) if is_number),
         rows=tuple(_row(line, statement.currency, counted, discounted) for line in statement.lines),
         sums=tuple(_sums(statement, discounted)),
         total=(_total_name(statement), f"{plain(statement.total, statement.currency)} {statement.currency}"),
-        terms=visible(_terms(statement, filed)),
+        terms=clipped(_terms(statement, filed), LONG_NOTE),
         reading=tuple(_reading(statement, discounted)),
-        made_from=tuple((name, visible(words)) for name, words in _made_from(statement, filed)),
-        notes=tuple(visible(note) for note in _notes(statement)),
+        made_from=tuple((name, clipped(words, LONG_NOTE)) for name, words in _made_from(statement, filed)),
+        notes=tuple(clipped(note, LONG_NOTE) for note in _notes(statement)),
     )
 
 

@@ -64,7 +64,7 @@ def news(standing: Standing) -> Iterator[str]:
     """What the document itself, which never changes, cannot say: its corrections, and what AWS has changed since."""
     for one in standing.corrections:
         name = f"{title(one.statement)} {one.statement.number}"
-        yield f"Corrected by {name}, {one.state}: {_money(one.statement)}."
+        yield f"Corrected by {name}, {one.state}: {_signed(one.statement)}."
     if difference := standing.difference:
         yield (
             f"AWS has changed its figures since: {_money(difference)} are to be "
@@ -83,9 +83,10 @@ def table(statement: Statement, state: str) -> Table:
     return Table(COLUMNS, [(*row, statement.currency) for row in (*lines, *taxes)])
 
 
-def list_page(statements: Sequence[Entry], today: date) -> Page:
+def list_page(statements: Sequence[Entry], today: date, none: str) -> Page:
+    """The list, and what of it is open; `none` where there is none."""
     if not statements:
-        return Page((line("No statement was issued."),))
+        return Page((line(none),))
     return Page((*as_lines(list_table(statements, today)), BLANK, *(line(one) for one in _open(statements, today))))
 
 
@@ -132,6 +133,10 @@ def _sum(statements: Sequence[Entry], currency: str) -> str:
 
 def _money(statement: Statement) -> str:
     return f"{plain(abs(statement.total), statement.currency)} {statement.currency}"
+
+
+def _signed(statement: Statement) -> str:
+    return f"{plain(statement.total, statement.currency)} {statement.currency}"
 
 
 def _became(filed: Filed) -> Iterator[str]:

@@ -19,7 +19,8 @@ Cell = str | int | Decimal | None
 
 UNKNOWN = "-"
 
-_FORMULA = tuple("=+-@\t\r")
+_FORMULA = tuple("=+-@\t\r＝＋－＠")
+"""What a cell begins with that a spreadsheet takes for a formula, also in the wide letters of East Asia (OWASP)."""
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 

@@ -36,6 +36,9 @@ WORKSETS = (
     Column("certainty", "Certainty"),
 )
 NOT_COUNTED = "The worksets' costs are what the ledger says; they are in no sum above, compute is what AWS charges."
+NONE_COUNTED = (
+    "The worksets' costs are what the ledger says; none of them is charged so far, so they are in no sum above."
+)
 COUNTED = "The worksets' costs are what compute above is made of, rounded so that they add up to it."
 
 
@@ -98,7 +101,8 @@ def notes(report: UsageReport) -> Iterator[str]:
         yield _from_ledger(stored)
     for one in stored.excluded:
         sort = one.record_type or "excluded"
-        yield f"Not in the cost: {sort} of {amount(one.amount, stored.currency)} for {one.service}."
+        service = f" for {one.service}" if one.service else ""
+        yield f"Not in the cost: {sort} of {amount(one.amount, stored.currency)}{service}."
     if stored.absorbed:
         yield f"Not charged: {amount(stored.absorbed, stored.currency)} of failed worksets."
     if stored.flagged:
@@ -125,8 +129,14 @@ def _lines(report: UsageReport) -> Iterator[Line]:
     if report.worksets:
         yield BLANK
         yield from as_lines(_worksets_table(report))
-        yield line(COUNTED if report.worksets_are_counted else NOT_COUNTED)
+        yield line(_counted(report))
     yield from report_page.remarks(notes(report))
+
+
+def _counted(report: UsageReport) -> str:
+    if report.worksets_are_counted:
+        return COUNTED
+    return NONE_COUNTED if report.stored.compute_source == "ledger" else NOT_COUNTED
 
 
 def _worksets_table(report: UsageReport) -> Table:

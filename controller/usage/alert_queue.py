@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from controller.aws.clients import Aws
 from controller.domain.gate import Notice
+from controller.errors import PermanentFailure
 
 BATCH = 10
 """Messages in one receive or delete, the most that SQS takes."""
@@ -75,8 +76,12 @@ class AlertQueue:
         return tuple(map(_message, answer.get("Messages", ())))
 
     def delete(self, message: Message) -> None:
-        """For good. Idempotent."""
-        self._call("delete_message", ReceiptHandle=message.receipt)
+        """For good. Idempotent: a receipt that is none any more is of a message that comes again, or is gone."""
+        try:
+            self._call("delete_message", ReceiptHandle=message.receipt)
+        except PermanentFailure as failure:
+            if failure.code != "ReceiptHandleIsInvalid":
+                raise
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         return self._aws.call("sqs", operation, region=self._region, about=self._url, QueueUrl=self._url, **parameters)

@@ -1,7 +1,8 @@
 """The question to a data export, as SQL: cost by customer, service and usage type, in one pass over the lines.
 
-The text is the same for DuckDB, which reads files, and for Athena, which reads the table of a whole organisation; the
-two differ in how a map is looked into. Costs are added up as decimals and never as floating point numbers.
+Lines that are alike are added up first and named then: there are far fewer of those. The text is the same for DuckDB,
+which reads files, and for Athena, which reads the table of a whole organisation; the two differ in how a map is looked
+into. Costs are added up as decimals and never as floating point numbers.
 
 Columns: AWS, Data Exports table dictionary, "Cost and Usage Report (CUR) 2.0" and "FOCUS 1.2 with AWS columns".
 """
@@ -37,6 +38,9 @@ FIELDS = (
 )  # fmt: skip
 """What the answer is grouped by. After these come how many lines there are, their cost and their quantity."""
 
+NAME = "aws_service"
+"""What the inner query calls a service's name, and tags by number; all other columns keep their names."""
+
 TEXT = """\
 SELECT
   {month} AS month,
@@ -49,11 +53,19 @@ SELECT
   {service} AS service,
   {usage_type} AS usage_type,
   {unit} AS unit,
-  COUNT(*) AS line_items,
-  SUM({cost}) AS cost,
-  SUM({quantity}) AS quantity
-FROM {source}
-WHERE {where}
+  SUM(line_items) AS line_items,
+  SUM(cost) AS cost,
+  SUM(quantity) AS quantity
+FROM (
+  SELECT
+    {raw},
+    COUNT(*) AS line_items,
+    SUM({cost}) AS cost,
+    SUM({quantity}) AS quantity
+  FROM {source}
+  WHERE {where}
+  GROUP BY {numbers}
+) AS alike
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """
 
@@ -191,17 +203,21 @@ class Question:
             return f"COALESCE(CAST({told} AS {DECIMAL}), 0)"
 
         columns, cost = table.costs[self.metric]
-        values = [_tag_value(table, key, look) for key in self.tag_keys]
+        tags = {f"tag_{number}": _tag_value(table, key, look) for number, key in enumerate(self.tag_keys)}
         name = look(table.product_map, table.name) if table.product_map else table.name
-        service = _service(table, name)
+        kept = (table.period, table.payer, table.currency, table.invoice, table.record, table.code, table.usage_type)
+        raw = [*kept, table.unit, *(f"{told} AS {one}" for one, told in {NAME: name, **tags}.items())]
+        service = _service(table)
         return TEXT.format(
+            raw=",\n    ".join(raw),
+            numbers=", ".join(str(number) for number in range(1, len(raw) + 1)),
             month=f"SUBSTR(CAST({table.period} AS VARCHAR), 1, 7)",
             payer=table.payer,
             currency=table.currency,
             invoiced=f"COALESCE(TRIM({table.invoice}), '') <> ''",
             record_type=_record_type(table),
-            tag_number=_first_of(values),
-            tag_value=f"COALESCE({', '.join(values)}, '')",
+            tag_number=_first_of(list(tags)),
+            tag_value=f"COALESCE({', '.join(tags)}, '')",
             service=service,
             usage_type=f"CASE WHEN {service} IN ({_text(S3)}, {_text(TRANSFER)}) THEN {table.usage_type} ELSE '' END",
             unit=f"COALESCE({table.unit}, '')",
@@ -215,7 +231,7 @@ class Question:
 def doubled_sql(table: Format, source: str) -> str:
     """DuckDB only. Lines that stand in several files, as hashes: few or none, and no text is kept to find them."""
     identity = ", ".join(table.identity)
-    return f"SELECT hash({identity}) AS line FROM {source} GROUP BY 1 HAVING MIN(filename) <> MAX(filename)"  # noqa: S608
+    return f"SELECT hash({identity}) AS line FROM {source} GROUP BY 1 HAVING MIN(hash(filename)) <> MAX(hash(filename))"  # noqa: S608
 
 
 def tag_spellings(key: str, table: Format) -> tuple[str, ...]:
@@ -265,15 +281,15 @@ def _record_type(table: Format) -> str:
     return f"CASE WHEN {table.code} LIKE {_text(SUPPORT)} AND {table.record} IN ('Usage', 'Fee', 'Purchase') THEN 'Support' {whens} ELSE {table.record} END"  # noqa: E501
 
 
-def _service(table: Format, name: str) -> str:
+def _service(table: Format) -> str:
     """What Cost Explorer's SERVICE calls it: tax is a service there, and EC2 is two."""
     running = " OR ".join(f"{table.usage_type} LIKE {_text(f'%{one}%')}" for one in EC2_RUNNING)
-    ec2 = f"({table.code} = {_text(EC2_CODE)} OR {name} = {_text(EC2)})"
+    ec2 = f"({table.code} = {_text(EC2_CODE)} OR {NAME} = {_text(EC2)})"
     codes = " ".join(f"WHEN {table.code} = {_text(code)} THEN {_text(one)}" for code, one in AWS_CODES.items())
     return (
         f"CASE WHEN {table.record} = 'Tax' THEN {_text(TAX)} "
         f"WHEN {ec2} AND ({running}) THEN {_text(EC2_COMPUTE)} WHEN {ec2} THEN {_text(EC2_OTHER)} "
-        f"{codes} ELSE COALESCE(NULLIF({name}, ''), {table.code}, '') END"
+        f"{codes} ELSE COALESCE(NULLIF({NAME}, ''), {table.code}, '') END"
     )
 
 

@@ -43,6 +43,13 @@ def test_since_moves_only_with_the_state() -> None:
     assert opened.since == NOW
 
 
+def test_since_is_never_ahead_of_the_clock() -> None:
+    """An earlier run's clock was."""
+    held = decide("acme", facts(505), replace(WAS_HELD, since=NOW + timedelta(days=9)), Policy())
+
+    assert held.since == NOW
+
+
 def test_it_says_how_old_the_numbers_are_and_what_the_ledger_added() -> None:
     gate = decide("acme", facts(480, accrued=Decimal("32.5")), WAS_OPEN, Policy())
 

@@ -99,6 +99,17 @@ def test_a_figure_is_unknown_exactly_where_it_has_no_number(stored: CustomerMont
         assert (figure.value is None) == (not figure.sources)
 
 
+def test_a_budget_in_another_currency_is_compared_with_no_cost() -> None:
+    spend = Spend(Decimal(500), Decimal("9.72"), Decimal(1200), AS_OF)
+    month = acme(currency="CNY", spend=spend, forecast=None)
+
+    usage, forecast = usage_report(month), forecast_report(month)
+
+    assert (usage.limit.value, usage.budget_actual.value, usage.used) == (None, None, None)
+    assert (forecast.limit.value, forecast.will_exceed) == (None, None)
+    assert forecast.amount.sources == ("run_rate",)
+
+
 # Usage
 
 

@@ -176,6 +176,24 @@ def test_a_gate_of_a_newer_version_is_unknown_and_no_other(
     assert run(["status", "beta"]) == 0
 
 
+def test_no_text_from_the_table_acts_on_a_terminal(
+    applied: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does it look like a line of ours."""
+    evil = "\x1b[2Jevil\nError: all is lost"
+    for record in ("gate", "usage/2026-11", "audit/acme"):
+        item = {"record": {"S": record}, "owner": {"S": evil}}
+        sandbox.client("dynamodb").put_item(TableName="daylily-billing", Item=item)
+    judge(100)
+
+    for command in (["status"], ["costs"], ["gate", evil], ["gate", "acme", "--history"], ["usage", evil], ["collect"]):
+        capsys.readouterr()
+        run(command)
+        _, err = capsys.readouterr()
+        assert "\x1b" not in err, command
+        assert "\\x1b[2Jevil\\nError: all is lost" in err, command
+
+
 def test_a_customer_is_known_by_name_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = manifest("acme", "acme-bucket")
     write(folder, {**document, "metadata": {"name": "acme-genomics"}}, name="acme")
@@ -280,6 +298,22 @@ def test_a_customer_that_fails_keeps_its_message_and_stops_no_other(
 
     assert "acme: FAILED: the gate of acme" in capsys.readouterr().out
     assert run(["gate", "beta"]) == 10
+    assert left(sandbox, url) == 1
+
+
+def test_a_message_that_cannot_be_deleted_is_told_stops_no_other_and_comes_again(
+    applied: Path, url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.aws.clients.PATIENT", Retry(attempts=1))
+    spent(sandbox, "acme", "600")
+    send(sandbox, url, alert("acme"), alert("beta"), "garbage")
+    sandbox.faults.add(Fault("sqs", "DeleteMessage", "error", code="InternalError", status=500))
+
+    assert run(["listen", "--queue", url, "--once"]) == 5
+
+    out, err = capsys.readouterr()
+    assert "acme: is now held" in out
+    assert err.count("sqs:DeleteMessage") == 1
     assert left(sandbox, url) == 1
 
 

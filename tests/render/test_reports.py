@@ -76,6 +76,27 @@ def test_what_aws_tags_is_no_reason_where_the_settings_say_ledger() -> None:
     )
 
 
+def test_what_aws_keeps_apart_may_be_of_no_service() -> None:
+    """Cost Explorer is asked for record types by customer, all services together."""
+    refund = CostRow("2024-01", "daylily:customer_id", "cust_abc123", "", "other", Decimal(-60), record_type="Refund")
+
+    told = list(usage_view.notes(usage_report(acme(excluded=(refund,)))))
+
+    assert "Not in the cost: Refund of -60.00 USD." in told
+
+
+@pytest.mark.parametrize(
+    ("month", "says"),
+    [
+        (acme(), "what compute above is made of"),
+        (beta(), "compute is what AWS charges"),
+        (acme(lines=acme().lines[1:], worksets=acme().worksets[2:]), "none of them is charged so far"),
+    ],
+)
+def test_a_sentence_says_whether_the_worksets_are_in_a_sum(month: CustomerMonth, says: str) -> None:
+    assert says in str(usage_view.page(usage_report(month)))
+
+
 def test_history_reads_like_this(golden: Callable[[str, str], None]) -> None:
     golden("history.txt", str(history_view.page(history(), 80)))
     golden("history_ascii.txt", str(history_view.page(history(), 60, blocks=False)))

@@ -74,6 +74,7 @@ def test_markdown_is_escaped_and_its_total_bold() -> None:
         ("-1.5.2", "'-1.5.2"),
         ("a=b", "a=b"),
         ("\t=1", "\\t=1"),
+        ("＝1+1", "'＝1+1"),
     ],
 )
 def test_no_text_in_csv_is_a_formula(text: str, field: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.domain.gate import Notice
 from controller.errors import PermanentFailure
-from controller.sandbox import Sandbox
+from controller.sandbox import Fault, Sandbox
 from controller.usage.alert_queue import AlertQueue, Message, Refusal, notice_of
 from tests.kinds.setting import ACCOUNT, TOPIC, door
 
@@ -219,6 +219,8 @@ def test_what_is_deleted_does_not_come_again(queue: tuple[AlertQueue, str], sand
     for message in first:
         alerts.delete(message)
         alerts.delete(message)
+    sandbox.faults.add(Fault("sqs", "DeleteMessage", "error", code="ReceiptHandleIsInvalid", status=404))
+    alerts.delete(first[0])
     rest = alerts.receive(wait=0)
 
     assert len(first) == 10
