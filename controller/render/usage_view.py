@@ -117,6 +117,8 @@ def notes(report: UsageReport) -> Iterator[str]:
 
 def _from_ledger(stored: CustomerMonth) -> str:
     """Why, as far as what AWS tags tells it: with `usage.compute: ledger` it is not charged."""
+    if stored.costs_as_of is None:
+        return "Compute is the worksets ledger's cost: AWS has not told its own."
     tagged = sum((row.amount for row in stored.tagged if row.part == "compute"), ZERO)
     if not tagged:
         return "Compute is the worksets ledger's cost: AWS's cost carries no tag of this customer for it."

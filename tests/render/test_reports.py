@@ -76,6 +76,12 @@ def test_what_aws_tags_is_no_reason_where_the_settings_say_ledger() -> None:
     )
 
 
+def test_of_what_aws_has_not_told_nothing_is_said() -> None:
+    told = list(usage_view.notes(usage_report(acme(costs_as_of=None, lines=acme().lines[:1]))))
+
+    assert told[0] == "Compute is the worksets ledger's cost: AWS has not told its own."
+
+
 def test_what_aws_keeps_apart_may_be_of_no_service() -> None:
     """Cost Explorer is asked for record types by customer, all services together."""
     refund = CostRow("2024-01", "daylily:customer_id", "cust_abc123", "", "other", Decimal(-60), record_type="Refund")
