@@ -103,7 +103,7 @@ ITEMS = st.builds(
 EVERY_MONTH = [item("1", day=date(2026, 10, 2)), item("1", day=date(2026, 11, 2))]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     items=st.lists(ITEMS, max_size=25),
     keys=st.permutations([PROJECT, THIRD]).flatmap(lambda keys: st.integers(0, 2).map(lambda n: keys[:n])),
