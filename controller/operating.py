@@ -198,15 +198,16 @@ class Operator:
 
         Before anything is done for one of them all have to be known: two may claim the same.
         """
-        known, listed = set(self.known), set[Name]()
+        known, listed = {one.name: one.uid for one in self.known.all()}, set[Name]()
         try:
             async for body in self._listed():
                 listed.add(self.seen(None, body))
         except Failure as failure:
             _log.error("the customers cannot be listed: %s", failure)
             return False
-        for name in known - listed:
-            self._forget(name)
+        for name in known.keys() - listed:
+            if (there := self.known.get(name)) and there.uid == known[name]:  # not one that came meanwhile
+                self._forget(name)
         return True
 
     async def _is_due(self) -> bool:

@@ -2,9 +2,12 @@
 
 import copy
 
+import kopf
 import pytest
 
+from controller.cluster import api
 from controller.domain.custom_resource import FINALIZER
+from controller.entrypoints import cluster_operator
 from tests.cluster.conftest import customers_crd
 from tests.cluster.server import FakeCluster
 from tests.operator.conftest import ROLE, StartInThread
@@ -113,6 +116,38 @@ def test_who_was_kept_out_by_what_vanished_unseen_takes_over(
     fake.up()
 
     world.wait_ready("newer")
+
+
+def test_nothing_is_done_for_anybody_before_all_are_known(
+    world: World, start: StartInThread, fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that claim the same, the newer one stands on the first of many pages, and the older one on the last."""
+    monkeypatch.setattr(api, "PAGE", 1)
+    kopf_settings = cluster_operator._kopf_settings
+
+    def one_by_one() -> kopf.OperatorSettings:
+        settings = kopf_settings()
+        settings.watching.chunk_size = 1
+        return settings
+
+    monkeypatch.setattr(cluster_operator, "_kopf_settings", one_by_one)
+    world.has_bucket("older")
+    world.cluster.create({**manifest("z-older"), "spec": manifest("older")["spec"]})
+    world.later()
+    for name in ("a-newer", "b-newer", "c-newer"):
+        spec = {**manifest("older")["spec"], "displayName": "Newer"}
+        world.cluster.create({**manifest(name), "spec": spec})
+    fake.latency = 0.2
+    start()
+    world.wait_ready("z-older")
+    fake.latency = 0
+
+    world.wait_for("a-newer", "False", "Duplicate")
+    assert world.record("older")["customer_name"] == {"S": "Older"}
+    world.wait_for_event("a-newer", "Duplicate")
+    assert world.events("a-newer") == ["Duplicate"]
+    assert len(world.calls("CreateBudget")) == 1
+    assert not world.calls("UpdateBudget")
 
 
 @pytest.mark.parametrize(("status", "times"), [(409, 2), (429, 2), (500, 9), (503, 9)])
