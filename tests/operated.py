@@ -17,7 +17,7 @@ from controller import bootstrap
 from controller.domain.custom_resource import GROUP, PAUSED, PLURAL, REQUESTED_AT, collection
 from controller.entrypoints import cluster_operator
 from controller.entrypoints.engine import AwsEngine
-from controller.operating import Times
+from controller.operating import Operator, Times
 from tests.cluster import ApiError
 from tests.cluster.access import ADMIN, OPERATOR, rules_of
 from tests.cluster.client import Client
@@ -42,11 +42,12 @@ def operated(clock: Callable[[], datetime]) -> Iterator["Kubectl"]:
         cluster.write_kubeconfig(cluster.kubeconfig, OPERATOR)
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("KUBECONFIG", str(cluster.kubeconfig))
-            with _running(_operator(cluster.namespace)):
-                yield Kubectl(cluster)
+            current: list[Operator] = []
+            with _running(_operator(cluster.namespace, current)):
+                yield Kubectl(cluster, current)
 
 
-def _operator(namespace: str) -> Coroutine[Any, Any, None]:
+def _operator(namespace: str, current: list[Operator]) -> Coroutine[Any, Any, None]:
     options = cluster_operator.Options(
         namespace=namespace,
         lease_namespace=namespace,
@@ -57,7 +58,7 @@ def _operator(namespace: str) -> Coroutine[Any, Any, None]:
         by_customer=False,
     )
     engine = AwsEngine(None, {}, only_watch=False, clock=bootstrap.utc_now)
-    return cluster_operator._run(options, engine, [])
+    return cluster_operator._run(options, engine, current)
 
 
 @contextmanager
@@ -87,8 +88,8 @@ def _running(work: Coroutine[Any, Any, None]) -> Iterator[None]:
 class Kubectl:
     """Prints what kubectl prints; returns once the operator has acted on what was typed."""
 
-    def __init__(self, cluster: FakeCluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: FakeCluster, current: Sequence[Operator] = ()) -> None:
+        self._cluster, self._current = cluster, current
         self._client = Client(cluster.url, ADMIN)
 
     def __call__(self, arguments: Sequence[str]) -> str:
@@ -146,7 +147,9 @@ class Kubectl:
         return f"customer.{GROUP}/{name} {done}\n"
 
     def _is_settled(self) -> bool:
-        return all(map(_is_handled, self._cluster.list(PLURAL)))
+        """A status stands there before its Events do: both are told under one lock."""
+        handled = all(map(_is_handled, self._cluster.list(PLURAL)))
+        return handled and not any(one._telling.locked() for one in self._current)
 
 
 def _is_handled(customer: Object) -> bool:
