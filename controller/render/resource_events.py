@@ -1,14 +1,17 @@
 """The Events of a customer resource: few, one for each real change, in the same words for the same thing."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 from controller.domain.plan import Change
 from controller.domain.resource_status import MESSAGE, fit
 from controller.passes import Verdict
 from controller.render.phrases import field_name, shown
+from controller.render.resource_status import OVER_ALERT
 
 DONE = {"create": "added", "update": "changed", "delete": "removed", "adopt": "adopted"}
 FIELDS = 4
@@ -79,7 +82,7 @@ def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Even
     old, new = _conditions(before), _conditions(after)
     for kind in sorted(old.keys() | new.keys()):
         was, now = old.get(kind), new.get(kind)
-        if kind in QUIET or (was and now and (was["status"], was["reason"]) == (now["status"], now["reason"])):
+        if kind in QUIET or (was and now and _gist(kind, was) == _gist(kind, now)):
             continue
         if event := _flip(kind, was, now):
             yield event
@@ -87,7 +90,7 @@ def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Even
 
 def _flip(kind: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> Event | None:
     if kind == "BudgetHealthy":
-        return _budget(now) if now else None
+        return _budget(was, now) if now else None
     if kind == "WorksetsHeld" and now is None:
         return Event("Normal", "WorksetsReleased", "new worksets may be submitted again")
     if now is None or now["reason"] in WAITING:
@@ -100,11 +103,24 @@ def _flip(kind: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
     return Event("Warning" if bad and not quiet else "Normal", reason, now["message"] or f"{kind} is {now['status']}")
 
 
-def _budget(now: Mapping[str, Any]) -> Event | None:
+def _gist(kind: str, condition: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What is news when it changes. Of a message, that is only the alert that spend has passed."""
+    return condition["status"], condition["reason"], _alert(condition) if kind == "BudgetHealthy" else None
+
+
+def _budget(was: Mapping[str, Any] | None, now: Mapping[str, Any]) -> Event | None:
     """Only what went over something is an event: a new month begins below every alert without one."""
-    if now["status"] == "False" or now["reason"].startswith("OverAlert"):
-        return Event("Warning", "BudgetThreshold" if now["status"] == "True" else now["reason"], now["message"])
-    return None
+    if now["status"] == "False" and not (was and was["reason"] == now["reason"]):
+        return Event("Warning", now["reason"], now["message"])
+    higher = _alert(now) > (_alert(was) if was else 0)
+    return Event("Warning", "BudgetThreshold", now["message"]) if higher else None
+
+
+def _alert(condition: Mapping[str, Any]) -> Decimal:
+    """80, where spend is over the alert at 80 %; else 0."""
+    message = condition.get("message")
+    found = re.search(rf"{OVER_ALERT} (\d+(\.\d+)?)%", message) if isinstance(message, str) else None
+    return Decimal(found[1]) if found else Decimal(0)
 
 
 def _conditions(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

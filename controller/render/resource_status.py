@@ -32,6 +32,8 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 NOT_CHANGED = "when the spec changes, or on request"
 SOON = "soon, by itself"
 
+OVER_ALERT = "over the alert at"
+"""Before the percentage, in the message of BudgetHealthy."""
 FIGURED = frozenset({"BudgetHealthy", "UsageFresh", "WorksetsHeld"})
 """Conditions that are made of figures."""
 
@@ -222,17 +224,19 @@ def _figure_conditions(shown: Shown, spent: Spending) -> Iterator[tuple[str, tup
 
 
 def _budget_health(alerts: Sequence[Alert], spent: Spending) -> tuple[str, str, str]:
-    """The reason changes with every alert that spend has passed: that change is what an event tells."""
+    """The reason or the alert that is named changes with every alert that spend passes: that is what an event tells."""
     if spent.actual is None or spent.limit is None or spent.used is None:
         return "Unknown", "NoFigures", "what was spent is not known yet"
     words = f"{spent.used}% of {spent.limit:.2f} {spent.currency}".rstrip()
-    passed = [one.at_percent for one in alerts if one.type == "ACTUAL" and _is_over(spent, one.at_percent)]
     if spent.actual > spent.limit:
         return "False", "BudgetExceeded", words
+    passed = [one.at_percent for one in alerts if one.type == "ACTUAL" and _is_over(spent, one.at_percent)]
+    if passed:
+        words += f", {OVER_ALERT} {max(passed).normalize():f}%"
     if spent.forecast is not None and spent.forecast > spent.limit:
         return "False", "ForecastExceeded", f"{words}; {spent.forecast:.2f} are expected for the month"
     if passed:
-        return "True", f"OverAlert{_digits(max(passed))}", f"{words}, over the alert at {max(passed).normalize():f}%"
+        return "True", f"OverAlert{_digits(max(passed))}", words
     return "True", "BelowAlerts", words
 
 

@@ -110,7 +110,6 @@ def test_every_alert_that_is_crossed_is_one_event(world: World, start: StartInTh
     assert any("over the alert at 80%" in one for one in told)
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="while the forecast is over the limit, crossed alerts are not told")
 def test_an_alert_that_is_crossed_while_the_forecast_is_over_the_limit_is_an_event_too(
     world: World, start: StartInThread
 ) -> None:
