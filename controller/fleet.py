@@ -4,7 +4,7 @@ The CLI and every later front end call the same two methods, `Fleet.plan` and `F
 """
 
 import hashlib
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -377,18 +377,21 @@ class Fleet:
     def _plan(
         self,
         case: Case,
-        observed: Mapping[str, Mapping[Key, Observation[Any]]],
+        observed: Mapping[str, dict[Key, Observation[Any]]],
         claims: Claims,
         now: datetime,
     ) -> Plan:
         owner = case.owner
         claimed = frozenset(key for key in case.applied if claims.others(owner, key))
         new = case.desired.keys() - case.applied.keys()
-        taken = {key: held_by(holders) for key in new if (holders := claims.holders(owner, key))}
+        taken: dict[Key, Observation[Any]] = {
+            key: held_by(holders) for key in new if (holders := claims.holders(owner, key))
+        }
         waits = case.status.waiting if case.status else ()
         since = {Key(wait.kind, wait.name): wait.since for wait in waits}
         rules = Rules(now, self._options.settle, claimed, since)
-        plan = reconcile.plan(case, self._kinds_of(owner), {**observed[owner.account], **taken}, rules)
+        known = ChainMap[Key, Observation[Any]](taken, observed[owner.account])
+        plan = reconcile.plan(case, self._kinds_of(owner), known, rules)
         former = case.status.controller_id if case.status else self._options.controller_id
         return plan if former == self._options.controller_id else replace(plan, taken_from=former)
 

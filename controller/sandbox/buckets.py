@@ -78,6 +78,10 @@ class Buckets:
         """An account's buckets in the order of their names."""
         return sorted(map(_described, self._moto.buckets(account)), key=lambda bucket: bucket.name)
 
+    def names(self, account: str) -> list[str]:
+        """The names of an account's buckets, sorted."""
+        return sorted(bucket.name for bucket in self._moto.buckets(account))
+
     def config(self, name: str, stale: bool = False) -> BucketConfig:
         """What the bucket carries now; `stale`: what it carried before the last change."""
         with self._lock:

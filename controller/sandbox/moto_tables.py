@@ -10,6 +10,8 @@ from functools import cache, wraps
 from itertools import islice
 from typing import Any
 
+PLAIN = frozenset({"S", "N", "BOOL"})
+"""Kinds of attribute values that look the same in moto as on the wire."""
 SNAPSHOTS: dict[int, Any] = {}
 """The copies that the call in hand has made of tables: moto makes one for each write, before the first of them."""
 
@@ -31,6 +33,7 @@ def make_light() -> None:
     setattr(Table, "__deepcopy__", _copied)  # noqa: B010 - a method may not be assigned to
     setattr(Table, "query", query)  # noqa: B010 - as above
     _project_what_is_there()
+    _say_values_as_they_are()
     _count_what_indexes_hold()
 
 
@@ -60,6 +63,23 @@ def _project_what_is_there() -> None:
         return whole(item, [path for path in wanted if path[0].partition("[")[0] in item.attrs])
 
     setattr(Item, "project", light)  # noqa: B010 - as above
+
+
+def _say_values_as_they_are() -> None:
+    """moto looks for each of the ten kinds of value in every attribute of every item that it answers with, under up to
+    four names. It holds text, numbers and truths as they are sent.
+    """
+    from moto.core.serialize import BaseJSONSerializer
+
+    whole = BaseJSONSerializer._serialize_type_structure
+
+    def light(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and isinstance(value, dict) and len(value) == 1 and value.keys() <= PLAIN:
+            serialized[key] = value
+        else:
+            whole(serializer, serialized, value, shape, key)
+
+    setattr(BaseJSONSerializer, "_serialize_type_structure", light)  # noqa: B010 - a method may not be assigned to
 
 
 def _count_what_indexes_hold() -> None:

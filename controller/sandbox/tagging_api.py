@@ -1,13 +1,16 @@
 """The Resource Groups Tagging API for S3: a region's tagged, or previously tagged, buckets of the caller."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from controller.sandbox.buckets import BucketConfig, Buckets
-from controller.sandbox.paging import page
+from controller.sandbox.paging import place_of, token_of
 from controller.sandbox.routes import Call
 from controller.sandbox.wire import AwsError
 
+_ARN = "arn:aws:s3:::"
 _S3_TYPES = ("s3", "s3:bucket")
 
 
@@ -33,16 +36,21 @@ class TaggingApi:
         size = ask.get("ResourcesPerPage", 100)
         if not 1 <= size <= 100:
             raise _invalid("ResourcesPerPage must be between 1 and 100")
-        found = [
-            (f"arn:aws:s3:::{bucket.name}", config)
-            for bucket in self._buckets.of(call.account)
-            if bucket.region == call.region and (config := self._buckets.config(bucket.name, stale)).was_tagged
-        ]
-        chosen = [
-            _shown(arn, config) for arn, config in found if (not arns or arn in arns) and _passes(config.tags, filters)
-        ]
-        mappings, token = page(chosen, size, ask.get("PaginationToken"), "PaginationTokenExpiredException")
-        return {"ResourceTagMappingList": mappings, "PaginationToken": token or ""}
+        asked = self._tagged(call.account, call.region, ask.get("PaginationToken"), stale)
+        chosen = ((arn, config) for arn, config in asked if (not arns or arn in arns) and _passes(config.tags, filters))
+        found = list(islice(chosen, size + 1))
+        token = token_of(found[size - 1][0]) if len(found) > size else ""
+        mappings = [_shown(arn, config) for arn, config in found[:size]]
+        return {"ResourceTagMappingList": mappings, "PaginationToken": token}
+
+    def _tagged(self, account: str, region: str, token: str | None, stale: bool) -> Iterator[tuple[str, BucketConfig]]:
+        """The buckets behind the token, by ARN, looked at one by one: pages of many must not cost their square."""
+        last = place_of(token, "PaginationTokenExpiredException").removeprefix(_ARN) if token else ""
+        names = self._buckets.names(account)
+        for name in islice(names, bisect_right(names, last), None):
+            config = self._buckets.config(name, stale)
+            if config.was_tagged and self._buckets.find(name).region == region:
+                yield _ARN + name, config
 
 
 def _shown(arn: str, config: BucketConfig) -> dict[str, Any]:
