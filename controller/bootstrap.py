@@ -4,43 +4,38 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controller.aws.clients import Aws, Role
-from controller.collect import Collector
-from controller.domain.collected import StoredGates, StoredUsage
 from controller.domain.customer import Account, Origin
-from controller.domain.gate import Policy
 from controller.domain.safety import EMPTY
 from controller.domain.settings import AccountSettings, Settings, UsageSettings
 from controller.errors import AccountFailure, InvalidInput
 from controller.estimates import BucketFates, Estimates
 from controller.fleet import Fleet, Options, Site
-from controller.gatekeeper import Gatekeeper
-from controller.invoicing import Invoicing
 from controller.kinds import ACCOUNT_KINDS, CUSTOMER_KINDS
 from controller.kinds.bucket_lifecycle import BucketLifecycle, BucketRules
 from controller.kinds.bucket_lifecycle import fates_of as fates_of_rules
 from controller.kinds.context import Context
-from controller.listening import Listener
 from controller.prices import prices
-from controller.sources import CostReader as AnyCostReader
-from controller.sources import Library, Sources
 from controller.store.applied_plans import AppliedPlans
-from controller.store.gates import Gates
 from controller.store.lease import LIFETIME, Leases, collect_lease, lease_name
-from controller.store.pauses import Pauses
-from controller.store.statements import Statements
 from controller.store.statuses import Statuses
 from controller.store.usage_months import UsageMonths
-from controller.usage.budget_spend import SpendReader
-from controller.usage.cost_explorer import CostReader, ForecastReader
-from controller.usage.data_export import DataExportReader
-from controller.usage.inventory import read_inventory as read_inventory
-from controller.usage.storage_metrics import StorageReader
-from controller.usage.worksets import WorksetReader
+
+if TYPE_CHECKING:  # what only some commands need is imported where it is made: a plan should begin soon
+    from controller.collect import Collector
+    from controller.domain.collected import StoredGates, StoredUsage
+    from controller.domain.inventory import Inventory
+    from controller.gatekeeper import Gatekeeper
+    from controller.invoicing import Invoicing
+    from controller.listening import Listener
+    from controller.sources import CostReader, Sources
+    from controller.store.statements import Statements
 
 Clock = Callable[[], datetime]
 
@@ -62,11 +57,8 @@ class House:
     lease_names: Mapping[str, str]
     """The lease of each account, by account name."""
     applied_plans: AppliedPlans
-    account_ids: Mapping[str, str]
-    """The id of each account, by account name."""
-    topic_arns: Mapping[str, str]
-    """The alert topic of each account, by account name."""
-    listener: Listener
+    accounts: Mapping[str, tuple[Account, Aws]]
+    """Each account with its door, by account name."""
     estimates: Estimates
     """What changes of lifecycle rules save."""
     home: Aws
@@ -75,28 +67,38 @@ class House:
     doors: tuple[Aws, ...]
     """The doors to AWS, one for each set of credentials; they count their calls."""
 
+    @property
+    def account_ids(self) -> dict[str, str]:
+        """The id of each account, by account name."""
+        return {name: account.account_id for name, (account, _) in self.accounts.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
     """Everything that a command works with that only tells what is stored."""
 
     statuses: Statuses
-    usage: StoredUsage
-    gates: StoredGates
-    statements: Statements
+    usage: "StoredUsage"
+    gates: "StoredGates"
+    statements: "Statements"
     clock: Clock
 
 
 def books(settings: Settings) -> Books:
     """What is stored for these settings. Asks AWS nothing yet."""
+    from controller.store.gates import Gates
+    from controller.store.statements import Statements
+
     home, table = home_door(settings), settings.tables.billing
     return Books(
         Statuses(home, table), usage_months(home, settings), Gates(home, table), Statements(home, table), utc_now
     )
 
 
-def invoicing(settings: Settings, kept: Books) -> Invoicing:
+def invoicing(settings: Settings, kept: Books) -> "Invoicing":
     """The flow of statements on these books; what it issues names this process."""
+    from controller.invoicing import Invoicing
+
     return Invoicing(kept.statements, settings.statements, kept.clock, _who())
 
 
@@ -124,7 +126,6 @@ def build(
     home = home_door(settings)
     doors = _doors(settings, home)
     sites: dict[str, Site] = {}
-    spends: dict[str, SpendReader] = {}
     for one, door in doors:
         account = _account(one, door, settings, origin)
         context = Context(account, door, home, settings, clock, full)
@@ -133,7 +134,6 @@ def build(
             tuple(kind(context) for kind in ACCOUNT_KINDS),
             tuple(kind(context) for kind in CUSTOMER_KINDS),
         )
-        spends[one.name] = SpendReader(door, account, clock)
     statuses = Statuses(home, settings.tables.billing)
     settle = timedelta(seconds=settings.settle_seconds)
     limits = settings.safety.model_copy(update={"allow": _allowed(settings, allow)})
@@ -145,9 +145,7 @@ def build(
         leases=leases(home, settings, clock, lease_lifetime),
         lease_names=names,
         applied_plans=AppliedPlans(home, settings.tables.billing),
-        account_ids={name: site.account.account_id for name, site in sites.items()},
-        topic_arns={name: site.account.topic_arn for name, site in sites.items()},
-        listener=Listener(gatekeeper(home, settings, clock), spends, usage_months(home, settings), clock),
+        accounts={one.name: (sites[one.name].account, door) for one, door in doors},
         estimates=Estimates(usage_months(home, settings), {BucketLifecycle.name: _fates}, prices, clock),
         home=home,
         clock=clock,
@@ -155,11 +153,21 @@ def build(
     )
 
 
+def listener(settings: Settings, house: House) -> "Listener":
+    """Who hears the alerts of the accounts of this house."""
+    from controller.listening import Listener
+    from controller.usage.budget_spend import SpendReader
+
+    spends = {name: SpendReader(door, account, house.clock) for name, (account, door) in house.accounts.items()}
+    keeper = gatekeeper(house.home, settings, house.clock)
+    return Listener(keeper, spends, usage_months(house.home, settings), house.clock)
+
+
 @dataclass(frozen=True, slots=True)
 class CollectHouse:
     """Everything that `collect` works with."""
 
-    collector: Collector
+    collector: "Collector"
     leases: Leases
     lease: str
     """The name of the lease that a collect holds."""
@@ -168,6 +176,10 @@ class CollectHouse:
 
 def collect_house(settings: Settings, origin: Origin, clock: Clock | None = None) -> CollectHouse:
     """The house for collecting. Asks AWS, and raises, as `build` does."""
+    from controller.collect import Collector
+    from controller.sources import Library
+    from controller.usage.worksets import WorksetReader
+
     clock = clock or utc_now
     home = home_door(settings)
     doors = _doors(settings, home)
@@ -185,8 +197,13 @@ def collect_house(settings: Settings, origin: Origin, clock: Clock | None = None
     )
 
 
-def _sources(account: Account, door: Aws, settings: Settings, clock: Clock) -> Sources:
+def _sources(account: Account, door: Aws, settings: Settings, clock: Clock) -> "Sources":
     """The readers of one account."""
+    from controller.sources import Sources
+    from controller.usage.budget_spend import SpendReader
+    from controller.usage.cost_explorer import ForecastReader
+    from controller.usage.storage_metrics import StorageReader
+
     return Sources(
         account=account,
         costs=_costs(account, door, settings.usage, clock),
@@ -196,13 +213,24 @@ def _sources(account: Account, door: Aws, settings: Settings, clock: Clock) -> S
     )
 
 
-def _costs(account: Account, door: Aws, usage: UsageSettings, clock: Clock) -> AnyCostReader:
+def _costs(account: Account, door: Aws, usage: UsageSettings, clock: Clock) -> "CostReader":
     """Cost Explorer, or the export that the settings name. In a cluster no disk outlives a run: nothing is kept."""
     if usage.cost_source == "cost_explorer" or usage.data_export is None:
+        from controller.usage.cost_explorer import CostReader
+
         return CostReader(door, account, usage, clock)
+    from controller.usage.data_export import DataExportReader
+
     in_cluster = "KUBERNETES_SERVICE_HOST" in os.environ
     export = usage.data_export.model_copy(update={"cache_folder": None}) if in_cluster else usage.data_export
     return DataExportReader(door, account, usage, export, clock)
+
+
+def read_inventory(files: Sequence[Path], prefixes: Collection[str], now: datetime) -> "Inventory":
+    """What an S3 Inventory says. Raises InvalidInput where the files are none."""
+    from controller.usage import inventory
+
+    return inventory.read_inventory(files, prefixes, now)
 
 
 def powers() -> dict[str, str]:
@@ -228,8 +256,13 @@ def _fates(state: BucketRules) -> BucketFates:
     return BucketFates(state.region, fates_of_rules(state))
 
 
-def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> Gatekeeper:
+def gatekeeper(home: Aws, settings: Settings, clock: Clock) -> "Gatekeeper":
     """The keeper of the gates in this settings' tables; the audit trail names this process."""
+    from controller.domain.gate import Policy
+    from controller.gatekeeper import Gatekeeper
+    from controller.store.gates import Gates
+    from controller.store.pauses import Pauses
+
     gates, records = Gates(home, settings.tables.billing), Pauses(home, settings.tables.customers)
     policy = Policy(**settings.gate.model_dump())
     return Gatekeeper(gates, records, policy, clock, _who(), settings.concurrency)

@@ -390,7 +390,8 @@ class Fleet:
         waits = case.status.waiting if case.status else ()
         since = {Key(wait.kind, wait.name): wait.since for wait in waits}
         rules = Rules(now, self._options.settle, claimed, since)
-        known = ChainMap[Key, Observation[Any]](taken, observed[owner.account])
+        seen = observed[owner.account]
+        known: Mapping[Key, Observation[Any]] = ChainMap(taken, seen) if taken else seen
         plan = reconcile.plan(case, self._kinds_of(owner), known, rules)
         former = case.status.controller_id if case.status else self._options.controller_id
         return plan if former == self._options.controller_id else replace(plan, taken_from=former)

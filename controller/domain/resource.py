@@ -6,16 +6,15 @@ reported by AWS and never desired.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from controller.errors import Failure
 
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """A managed thing: the kind, and the name it has in AWS."""
+class Key(NamedTuple):
+    """A managed thing: the kind, and the name it has in AWS. A tuple, since thousands are looked up again and again."""
 
     kind: str
     name: str

@@ -95,6 +95,7 @@ class _Ears:
         self._customers = given.manifests.customers
         self._controller_id = given.settings.settings.controller_id
         self._house = bootstrap.build(given.settings.settings, given.settings.origin)
+        self._listener = bootstrap.listener(given.settings.settings, self._house)
         self.queue = AlertQueue(self._house.home, queue)
 
     def take(self, messages: Sequence[Message]) -> bool:
@@ -104,7 +105,7 @@ class _Ears:
         customers = self._own()
         read = {message: self._heard(message, customers) for message in messages}
         heard = [one for one in read.values() if one]
-        verdicts = self._house.listener.hear(customers, heard)
+        verdicts = self._listener.hear(customers, heard)
         for verdict in verdicts:
             terminal.show(gate_view.verdict(verdict))
         failed = {verdict.customer_id for verdict in verdicts if verdict.failure}
@@ -127,7 +128,7 @@ class _Ears:
         own_topics = {
             alert.topic_arn for one in customers if one.budget for alert in one.budget.alerts if alert.topic_arn
         }
-        topics = {*self._house.topic_arns.values(), *own_topics}
+        topics = {*(account.topic_arn for account, _ in self._house.accounts.values()), *own_topics}
         found = notice_of(message, topics, self._house.account_ids.values())
         if isinstance(found, Refusal):
             terminal.say(f"A message is thrown away: {found.why}")

@@ -47,7 +47,7 @@ def read(path: Path) -> SavedPlan:
 def basis(given: Inputs, house: House) -> Basis:
     """What a plan is made from and for in this run."""
     settings = given.settings.settings
-    return Basis(settings.controller_id, dict(house.account_ids), settings.digest(), given.manifests.digest)
+    return Basis(settings.controller_id, house.account_ids, settings.digest(), given.manifests.digest)
 
 
 def plan_again(
