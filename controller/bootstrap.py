@@ -39,6 +39,8 @@ if TYPE_CHECKING:  # what only some commands need is imported where it is made: 
 
 Clock = Callable[[], datetime]
 
+SOON = ("s3", "budgets", "resourcegroupstaggingapi")
+"""Services that every plan asks, right after it has read the statuses."""
 READS = 2
 """Reads at a time for each customer that is applied at a time: reading is mostly waiting."""
 
@@ -126,6 +128,8 @@ def build(
     home = home_door(settings)
     doors = _doors(settings, home)
     sites: dict[str, Site] = {}
+    for _, door in doors:
+        door.prepare(SOON)
     for one, door in doors:
         account = _account(one, door, settings, origin)
         context = Context(account, door, home, settings, clock, full)

@@ -81,6 +81,7 @@ class Aws:
         self._retry = retry or PATIENT
         self._sleep = sleep
         self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="aws")
         self._paces: dict[str, Pace] = {}
@@ -142,6 +143,11 @@ class Aws:
             return [contained(item) for item in todo]
         return list(self._pool.map(contained, todo))
 
+    def prepare(self, services: Iterable[str]) -> None:
+        """Makes these clients beside other work: 5 to 90 ms each. What fails, fails again at the first call."""
+        for service in services:
+            self._pool.submit(self._client, service, self.region)
+
     def pause(self, attempt: int) -> None:
         """Waits before what was only half done is asked for again, for the time after that many attempts."""
         self._sleep(self._retry.delay(attempt))
@@ -170,11 +176,13 @@ class Aws:
         """Clients are shared by threads, but made under a lock: boto3 sessions are not thread-safe."""
         if service in ("budgets", "ce"):
             region = GLOBAL_REGION
-        with self._lock:
-            client = self._clients.get((service, region))
-            if client is None:
-                client = self._clients[service, region] = self._make_client(service, region)
-            return client
+        client = self._clients.get((service, region))
+        if client is None:
+            with self._making:
+                client = self._clients.get((service, region))
+                if client is None:
+                    client = self._clients[service, region] = self._make_client(service, region)
+        return client
 
     def _make_client(self, service: str, region: str) -> Any:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")

@@ -419,7 +419,8 @@ def _orderless(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _orderless(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return sorted(map(_orderless, value), key=_canonical)
+        inner = [_orderless(one) for one in value]
+        return sorted(inner, key=_canonical) if len(inner) > 1 else inner
     return value
 
 

@@ -3,7 +3,6 @@
 `reconcile --plan` and `reconcile plan` are the same command, as are --apply and apply.
 """
 
-import gc
 import io
 import os
 import sys
@@ -518,10 +517,7 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     _mend_streams()
-    gc.set_threshold(100_000, 50)  # a fleet is many small values and hardly a cycle: a tenth of the time went there
-    code = run(sys.argv[1:])
-    gc.freeze()  # else Python looks through a whole fleet once more before it ends
-    sys.exit(code)
+    sys.exit(run(sys.argv[1:]))
 
 
 def _mend_streams() -> None:
