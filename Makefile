@@ -40,8 +40,12 @@ examples: $(VENV)/installed  ## make the example statements in docs/examples ane
 N ?= 100 1000
 RUNS ?= plain '50 ms' limits
 PEERS ?= 100
+RESOURCES ?= 100 1000
+STEADY ?= 60
 bench: $(VENV)/installed  ## calls, seconds and memory on a local AWS; N="100 1000 5000 10000" for all sizes
 	@$(BIN)/python -m benchmarks --sizes $(N) --runs $(RUNS) --peer-sizes $(PEERS)
+	@BENCH_KUBECONFIG=$(if $(filter command,$(origin KUBECONFIG)),$(abspath $(KUBECONFIG))) \
+		$(BIN)/python -m benchmarks.in_cluster --sizes $(RESOURCES) --steady $(STEADY)
 
 bench-peers: benchmarks/.venv-custodian/installed benchmarks/.venv-idem/installed  ## install the tools that make bench runs beside ours
 

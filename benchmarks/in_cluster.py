@@ -36,6 +36,7 @@ from controller.entrypoints.cluster_operator import login
 NAMESPACE = "reconcile-benchmark"
 CRD = Path("schemas/customer.crd.yaml")
 WRITING = 'operation="(Create|Put|Update|Tag|Set|Delete|TransactWrite)'
+"""Calls to AWS that change something, as the metrics name them."""
 LOOK_EVERY = 0.02
 """Seconds between two looks at a resource that was changed."""
 AT_ONCE = 16
@@ -104,9 +105,7 @@ class Running:
         found = self.metrics()
         cluster = sum(value for name, value in found.items() if name.startswith("reconcile_cluster_writes_total"))
         aws = {name: value for name, value in found.items() if name.startswith("aws_requests_total")}
-        writes = sum(
-            value for name, value in aws.items() if re.search('operation="(Create|Put|Update|Tag|Set|Del)', name)
-        )
+        writes = sum(value for name, value in aws.items() if re.search(WRITING, name))
         return int(cluster), int(sum(aws.values())), int(writes)
 
     def is_idle(self, resources: int, passes: int) -> bool:

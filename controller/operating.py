@@ -128,6 +128,8 @@ class Operator:
         self._resync_at = self._collect_at = NEVER
         self._settings_at = 0.0
         self._collecting: asyncio.Task[None] | None = None
+        self.listed = False
+        """Whether it has seen all resources since it last began to lead."""
         self.pass_number = 0
         self.alive_at = time.monotonic()
         """When a pass last ended, whatever came of it."""
@@ -180,7 +182,8 @@ class Operator:
 
     async def _lead(self) -> None:
         """While this replica leads: what it knew before is not certain any more, so everything is due."""
-        if not await self._list():
+        self.listed = await self._list()
+        if not self.listed:
             await self._pause(LOOK)
             return
         await self._learn_figures()

@@ -131,7 +131,7 @@ async def _watch_and_work(options: Options, operating: Operator, leader: Leader,
     watching = asyncio.create_task(_watch(options, operating, vitals, stop), name="watch")
     leading = asyncio.create_task(leader.run(), name="lead")
     working = asyncio.create_task(operating.run(), name="work")
-    stopped = asyncio.create_task(_signalled(vitals.listed, stop), name="stop")
+    stopped = asyncio.create_task(_signalled(vitals.watched, stop), name="stop")
     try:
         done, _ = await asyncio.wait({watching, leading, working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -178,7 +178,7 @@ async def _watch(options: Options, operating: Operator, vitals: "_Vitals", stop:
             clusterwide=options.namespace is None,
             namespaces=[options.namespace] if options.namespace else [],
             stop_flag=stop,
-            ready_flag=vitals.listed,
+            ready_flag=vitals.watched,
         )
     except Exception as error:  # its errors are not public; whatever it was, the next start begins anew
         raise TransientFailure(f"the customers cannot be watched any more: {error}") from error
@@ -236,14 +236,15 @@ class _Vitals:
     engine: AwsEngine
     api: Api
     times: Times
-    listed: asyncio.Event = field(default_factory=asyncio.Event)
+    watched: asyncio.Event = field(default_factory=asyncio.Event)
 
     def is_alive(self) -> bool:
         idle = time.monotonic() - self.operating.alive_at
         return not self.leader.leads or idle < INTERVALS * self.times.resync
 
     def is_ready(self) -> bool:
-        return self.listed.is_set()
+        """A replica that waits for its turn only has to watch; kopf says so before the first customer has come."""
+        return self.watched.is_set() and (self.operating.listed or not self.leader.leads)
 
     def leads(self) -> bool:
         return self.leader.leads
