@@ -321,14 +321,19 @@ class Operator:
     def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
         """The statuses that say something new."""
         for id_, name in found.owners.items():
-            resource, verdict = self.known.get(name), passed.verdicts.get(id_)
+            resource, verdict = self._as_asked(found.due[name]), passed.verdicts.get(id_)
             if resource and verdict and not verdict.gone:
                 status = resource_status.document(self._shown(resource, found.customers.get(name)), verdict)
                 yield from self._news_of(resource, status, verdict)
         for name, (code, words) in found.wrong.items():
-            if resource := self.known.get(name):
+            if resource := self._as_asked(found.due[name]):
                 status = resource_status.left_alone(self._shown(resource, None), code, words)
                 yield from self._news_of(resource, status)
+
+    def _as_asked(self, then: Resource) -> Resource | None:
+        """The resource of a pass as it stands now; None where it is gone, or another one has its name."""
+        known = self.known.get(then.name)
+        return known.as_asked(then) if known and known.uid == then.uid else None
 
     def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
         text = packed(status)
@@ -355,9 +360,9 @@ class Operator:
         heals = not isinstance(failure, PermanentFailure)
         code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
         news: list[News] = []
-        for name in (resource.name for resource in due):
-            self.agenda.failed(name)
-            if resource := self.known.get(name):
+        for one in due:
+            self.agenda.failed(one.name)
+            if resource := self._as_asked(one):
                 status = resource_status.left_alone(
                     self._shown(resource, None), code, str(failure), heals=heals, again=True
                 )

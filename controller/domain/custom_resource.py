@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 GROUP, VERSION, PLURAL, KIND = "billing.daylily.io", "v1alpha1", "customers", "Customer"
@@ -82,6 +82,10 @@ class Resource:
     def asked(self) -> tuple[Any, ...]:
         """What a person asked for: the resource is due whenever this changes."""
         return (self.uid, self.generation, self.deleting, self.requested_at, self.paused, self.released)
+
+    def as_asked(self, then: "Resource") -> "Resource":
+        """As it stands, with what was asked for then: what was done then is told as the answer to nothing newer."""
+        return replace(self, generation=then.generation, requested_at=then.requested_at, paused=then.paused)
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
