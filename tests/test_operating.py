@@ -271,3 +271,24 @@ def test_what_is_gone_and_made_anew_during_a_pass_is_not_told_what_was_found_of_
 
     life.live(scenario)
     assert "acme/status" not in written
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_who_waits_for_what_another_one_has_gets_it_as_soon_as_that_one_goes(life: Life, policy: str) -> None:
+    def resource(name: str, **named: Any) -> Name:
+        spec = {"customerId": name, "storage": {"buckets": [{"name": "shared"}]}, "deletionPolicy": policy}
+        return life.api.put(name=name, spec=spec, **named)
+
+    newer = resource("newer", created="2026-02-01T00:00:00Z")
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(newer)[0] == "True")
+        older = resource("older", created="2026-01-01T00:00:00Z")
+        await life.until(lambda: "held by newer" in life.api.status(older).get("message", ""))
+        resource("newer", created="2026-02-01T00:00:00Z", deleting=True, generation=2)
+        await life.until(lambda: life.api.reason(older)[0] == "True")
+
+    life.live(scenario)
+    assert ("thing", "shared") in life.engine.town.world.things
+    assert set(life.engine.town.store.statuses) >= {"older"}
+    assert "newer" not in life.engine.town.store.statuses

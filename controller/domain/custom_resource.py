@@ -36,6 +36,7 @@ class Name(NamedTuple):
 
 
 SOURCE = f"{PLURAL}.{GROUP}/"
+ID = "customerId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Resource:
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
         """What no other resource may have, each by what it is and how it is written."""
-        ids = (("customerId", self.customer_id),) if self.customer_id else ()
+        ids = ((ID, self.customer_id),) if self.customer_id else ()
         return (*ids, *(("bucket", bucket) for bucket in self.buckets))
 
     @property
