@@ -108,7 +108,10 @@ class Orphan:
 
     @property
     def lets_go(self) -> bool:
-        """Whether a prune leaves everything in AWS as it is, by the deletion policy as last applied."""
+        """Whether a prune leaves everything in AWS as it is, by the deletion policy.
+
+        That is the one last applied, or, in a cluster, the one of the resource that is being deleted.
+        """
         return self.status.deletion_policy == "Retain" and not self.suspended
 
     @property
@@ -476,7 +479,7 @@ class Fleet:
         return replace(result, stopped=run.stop())
 
     def _prune_one(self, run: "_Run", orphan: Orphan) -> Result:
-        """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
+        """Deletes what is ours, or lets go of it, by the deletion policy; then forgets the owner."""
         if run.stop():
             return _stopped(orphan.plan)
         if orphan.suspended or orphan.plan.refused:
