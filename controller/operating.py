@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from controller.agenda import Agenda
+from controller.claims import HELD
 from controller.domain.custom_resource import Name, Resource, packed
 from controller.domain.customer import Customer
 from controller.errors import Failure, PermanentFailure, ReconcileError, TransientFailure, unexpected
@@ -120,7 +121,8 @@ class Operator:
         self.agenda: Agenda[Name] = Agenda(time.monotonic, spread)
         self._writer = Writer(cluster, self.known, clock, meter.wrote, self.agenda.failed)
         self._figures: Mapping[str, Figures] = {}
-        self._clashing: frozenset[Name] = frozenset()
+        self._waiting: frozenset[Name] = frozenset()
+        """Those that may have what they want once another one goes."""
         self._news = asyncio.Event()
         self._telling = asyncio.Lock()
         self._put_right_at: dict[Name, float] = {}
@@ -144,14 +146,14 @@ class Operator:
         elif seen.edited:
             self._put_right(seen.name)
         if seen.frees:
-            self._wake(self._clashing)
+            self._wake(self._waiting)
         return seen.name
 
     def _forget(self, name: Name) -> None:
         self.known.forget(name)
         self._put_right_at.pop(name, None)
         self.agenda.forget(name)
-        self._wake(self._clashing)
+        self._wake(self._waiting)
 
     def _put_right(self, name: Name) -> None:
         """Soon, and not again soon: who edits the status may be another operator, that puts it right after us."""
@@ -270,12 +272,13 @@ class Operator:
         """Finalizers first, then AWS, then what is told, and in the end what AWS is rid of."""
         await self._look_at_settings(even_so=True)
         found = await asyncio.to_thread(triage, due, self.known.all(), self._read)
-        self._clashing = (self._clashing - {one.name for one in due}) | found.clashing
+        self._waiting = (self._waiting - found.due.keys()) | found.clashing
         if not self._only_watch:
             await self._let_go(dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced})
             await self._hold_on_to(found)
         asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
+        self._waiting |= _held_up(found, passed)
         await self._tell(lambda: self._told(found, passed))
         if not self._only_watch:
             await self._let_go(_farewells(found, passed))
@@ -321,14 +324,19 @@ class Operator:
     def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
         """The statuses that say something new."""
         for id_, name in found.owners.items():
-            resource, verdict = self.known.get(name), passed.verdicts.get(id_)
+            resource, verdict = self._as_asked(found.due[name]), passed.verdicts.get(id_)
             if resource and verdict and not verdict.gone:
                 status = resource_status.document(self._shown(resource, found.customers.get(name)), verdict)
                 yield from self._news_of(resource, status, verdict)
         for name, (code, words) in found.wrong.items():
-            if resource := self.known.get(name):
+            if resource := self._as_asked(found.due[name]):
                 status = resource_status.left_alone(self._shown(resource, None), code, words)
                 yield from self._news_of(resource, status)
+
+    def _as_asked(self, then: Resource) -> Resource | None:
+        """The resource of a pass as it stands now; None where it is gone, or another one has its name."""
+        known = self.known.get(then.name)
+        return known.as_asked(then) if known and known.uid == then.uid else None
 
     def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
         text = packed(status)
@@ -355,9 +363,9 @@ class Operator:
         heals = not isinstance(failure, PermanentFailure)
         code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
         news: list[News] = []
-        for name in (resource.name for resource in due):
-            self.agenda.failed(name)
-            if resource := self.known.get(name):
+        for one in due:
+            self.agenda.failed(one.name)
+            if resource := self._as_asked(one):
                 status = resource_status.left_alone(
                     self._shown(resource, None), code, str(failure), heals=heals, again=True
                 )
@@ -400,6 +408,14 @@ class Operator:
         for name in names:
             self.agenda.now(name)
         self._news.set()
+
+
+def _held_up(found: Triage, passed: Passed) -> frozenset[Name]:
+    """Those that want what another one has."""
+    verdicts = {name: passed.verdicts.get(id_) for id_, name in found.owners.items()}
+    return frozenset(
+        name for name, one in verdicts.items() if one and any(failure.code == HELD for failure in one.failures)
+    )
 
 
 def _farewells(found: Triage, passed: Passed) -> dict[Name, Event | None]:

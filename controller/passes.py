@@ -4,7 +4,7 @@ The same `Fleet` as the commands use, with the same guards and the same leases. 
 asked, so what a guard is against is left alone and told, and all the rest goes on.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -31,7 +31,7 @@ class Verdict:
     """What a pass found and did for one owner.
 
     `status`: what is known of it now. `failure`: why it was left alone, or why its status could not be stored. `gone`:
-    nothing of it is ours any more, or we let go of it.
+    nothing of it is ours any more, or we let go of it. `declared_by`: what goes on to declare it then.
     """
 
     plan: Plan | None = None
@@ -39,6 +39,7 @@ class Verdict:
     status: Status | None = None
     failure: Failure | None = None
     gone: bool = False
+    declared_by: str = ""
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -84,23 +85,25 @@ class Passes:
     def run(self, due: Due, stop: Stop = lambda: False) -> Passed:
         """Reconciles what is due. Raises Failure where nothing can be done for anybody."""
         plan = self._plan(due)
+        return Passed(dict(_of_the_kept(plan, due)) | self._verdicts(plan, due, stop))
+
+    def _verdicts(self, plan: FleetPlan, due: Due, stop: Stop) -> dict[str, Verdict]:
         if self._only_watch:
-            return Passed(self._foreseen(plan))
+            return self._foreseen(plan)
         if self._fleet.is_idle(plan, prune=True):
             results = self._fleet.apply(plan, Unheld(), prune=True, stop=stop)
-            return Passed(_verdicts(plan, results, due))
+            return _verdicts(plan, results)
         try:
             with self._leases.hold(self._names, LEASE_PATIENCE, what="apply") as hold:
                 if self._fleet.has_moved(plan):
                     plan = self._plan(due)
                 results = self._fleet.apply(plan, hold, prune=True, stop=stop)
         except Refused as refused:
-            return Passed(self._held_up(plan, refused))
-        return Passed(_verdicts(plan, results, due))
+            return self._held_up(plan, refused)
+        return _verdicts(plan, results)
 
     def _plan(self, due: Due) -> FleetPlan:
-        sources = frozenset(one.source for one in due.leaving.values())
-        wanted = Desired(tuple(due.customers), covers=lambda source: source in sources, partial=True)
+        wanted = Desired(tuple(due.customers), leaving={id_: one.source for id_, one in due.leaving.items()})
         plan = self._fleet.plan(wanted)
         orphans = (_as_it_leaves(orphan, due.leaving.get(orphan.status.owner_id)) for orphan in plan.orphans)
         return guarded(replace(plan, orphans=tuple(orphans), by_name=True))
@@ -151,16 +154,11 @@ def _changes_what_is_there(plan: Plan) -> bool:
     return any(change.writes and change.action != "create" for change in plan.to_apply)
 
 
-def _verdicts(plan: FleetPlan, results: Collection[Result], due: Due) -> dict[str, Verdict]:
+def _verdicts(plan: FleetPlan, results: Collection[Result]) -> dict[str, Verdict]:
     """None of those that the pass was stopped before: nothing is known of them that was not known already."""
     orphans = {orphan.status.owner_id: orphan for orphan in plan.orphans}
     done = [result for result in results if not result.stopped]
-    verdicts = {result.plan.owner.id: _verdict(result, orphans.get(result.plan.owner.id)) for result in done}
-    for id_ in due.leaving:
-        if id_ not in orphans and id_ not in verdicts:  # nothing of it was ever ours
-            foreign = plan.foreign.get(id_)
-            verdicts[id_] = Verdict(failure=foreign, gone=foreign is None)
-    return verdicts
+    return {result.plan.owner.id: _verdict(result, orphans.get(result.plan.owner.id)) for result in done}
 
 
 def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
@@ -174,6 +172,31 @@ def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
         )
     gone = not failure and result.complete
     return Verdict(result.plan, result.outcomes, result.status or orphan.status, failure, gone)
+
+
+def _of_the_kept(plan: FleetPlan, due: Due) -> Iterator[tuple[str, Verdict]]:
+    """Those that are leaving, and of which nothing is this pass's to prune."""
+    pruned = {orphan.status.owner_id for orphan in plan.orphans}
+    for id_, leaving in due.leaving.items():
+        if id_ not in pruned:
+            yield id_, _kept(leaving, plan.kept.get(id_), plan.controller_id)
+
+
+def _kept(leaving: Leaving, stored: Status | Failure | None, controller_id: str) -> Verdict:
+    if not isinstance(stored, Status):
+        return Verdict(failure=stored, gone=stored is None)
+    if stored.source == leaving.source:
+        words = f"its account {stored.account!r} is not in the settings, so nothing of it is removed"
+        return _stays(stored, words, "UnknownAccount", "Put the account back until it is gone, or release it.")
+    where = stored.source or "another manifest"
+    if leaving.policy == "Retain" or stored.controller_id != controller_id:
+        return Verdict(status=stored, gone=True, declared_by=where)
+    words = f"{where} declares it, too, so nothing of it is removed"
+    return _stays(stored, words, "DeclaredElsewhere", "Remove it there as well, or release it.")
+
+
+def _stays(stored: Status, words: str, code: str, advice: str) -> Verdict:
+    return Verdict(status=stored, failure=PermanentFailure(words, code=code, advice=advice))
 
 
 AnyPass = Callable[[Due, Stop], Passed]

@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from controller.domain.customer import Customer, DeletionPolicy, Origin, Place
 from controller.domain.settings import SafetySettings
 from controller.errors import PermanentFailure, Refused, TransientFailure
 from controller.fleet import Hold, Options, Unheld
 from controller.passes import Due, Leaving, Passed, Passes
+from controller.render.resource_events import farewell
 from tests.fakes import Town, customer
 
 
@@ -188,3 +191,61 @@ def test_who_a_stopped_pass_did_not_come_to_is_not_told_of() -> None:
     )
     assert set(passed.verdicts) == {"gone"}
     assert ("thing", "new-bucket") not in town.world.things
+
+
+def test_what_another_source_declares_is_kept_by_delete_and_let_go_by_retain() -> None:
+    """A file that was applied last: to delete the resource must not remove what the file wants."""
+    town = Town()
+    town.apply(customer("acme", deletion_policy="Delete", origin=Origin({"": Place("acme.yaml", 0, 0)})))
+    kept = run(town, leaving="acme", policy="Delete").verdicts["acme"]
+    assert (kept.gone, [failure.code for failure in kept.failures]) == (False, ["DeclaredElsewhere"])
+    assert "acme.yaml" in str(kept.failure)
+    gone = run(town, leaving="acme", policy="Retain").verdicts["acme"]
+    assert (gone.gone, gone.failures) == (True, ())
+    assert farewell(gone).message == "let go of: acme.yaml declares it, and it stays"
+    assert "acme" in town.store.statuses
+    assert ("thing", "acme-bucket") in town.world.things
+
+
+def test_what_another_controller_has_from_elsewhere_keeps_no_resource_that_never_had_it() -> None:
+    town = Town()
+    town.apply(customer("acme", origin=Origin({"": Place("acme.yaml", 0, 0)})))
+    town.options = Options(controller_id="another")
+    verdict = run(town, leaving="acme", policy="Delete").verdicts["acme"]
+    assert verdict.gone
+    assert "acme.yaml declares it" in farewell(verdict).message
+    assert "acme" in town.store.statuses
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_who_leaves_an_account_that_the_settings_do_not_name_is_kept(policy: DeletionPolicy) -> None:
+    town = Town(accounts=("default", "second"))
+    run(town, owned(account="second"))
+    town.accounts = ("default",)
+    verdict = run(town, leaving="acme", policy=policy).verdicts["acme"]
+    assert (verdict.gone, [failure.code for failure in verdict.failures]) == (False, ["UnknownAccount"])
+    assert "'second' is not in the settings" in str(verdict.failure)
+
+
+def test_who_leaves_and_whose_status_cannot_be_read_is_kept() -> None:
+    town = Town()
+    run(town, owned())
+    town.store.broken["acme"] = PermanentFailure("no status at all", code="ForeignStatus")
+    verdict = run(town, leaving="acme", policy="Delete").verdicts["acme"]
+    assert (verdict.gone, [failure.code for failure in verdict.failures]) == (False, ["ForeignStatus"])
+
+
+def test_what_leaves_takes_nothing_along_that_has_its_source_and_another_id() -> None:
+    """Another cluster has a resource of the same name, or it was renamed by force."""
+    town = Town()
+    run(town, owned("acme"), replace(owned("beta"), origin=owned("acme").origin))
+    assert run(town, leaving="acme", policy="Delete").verdicts["acme"].gone
+    assert ("thing", "beta-bucket") in town.world.things
+    assert "beta" in town.store.statuses
+
+
+def test_a_dry_run_tells_why_one_that_leaves_would_stay() -> None:
+    town = Town()
+    town.apply(customer("acme", origin=Origin({"": Place("acme.yaml", 0, 0)})))
+    verdict = run(town, leaving="acme", policy="Delete", only_watch=True).verdicts["acme"]
+    assert [failure.code for failure in verdict.failures] == ["DeclaredElsewhere"]
