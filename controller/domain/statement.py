@@ -137,8 +137,7 @@ class Statement:
     @property
     def hash(self) -> str:
         """SHA-256 of everything that it says, in hex."""
-        plain = _STATEMENT.dump_python(self, mode="json")
-        return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return hash_of(_STATEMENT.dump_python(self, mode="json"))
 
     @property
     def name(self) -> str:
@@ -148,7 +147,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A statement that was issued, as it is kept: what it says, which never changes, and what became of it."""
+    """A statement that was issued, as it is kept: what it says, which never changes, and what became of it.
+
+    `kept` is the JSON that it was filed with, empty for a new one: a later version of this tool may know fields that an
+    earlier one did not write, and what was issued is kept as it was written.
+    """
 
     statement: Statement
     state: State
@@ -160,11 +163,7 @@ class Filed:
     reason: str = ""
     format: int = FORMAT
     version: int = field(default=0, compare=False)
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether it still says what was issued."""
-        return self.hash == self.statement.hash
+    kept: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +191,11 @@ class Entry:
 
 
 _STATEMENT = TypeAdapter(Statement)
+
+
+def hash_of(said: Any) -> str:
+    """SHA-256 of what a statement says, as plain JSON: of the fields that it was written with, in any order."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def draft(month: CustomerMonth, settings: StatementSettings) -> Statement:
