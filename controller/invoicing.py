@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Protocol
 
 from controller.domain.settings import StatementSettings
-from controller.domain.statement import Filed, State, Statement, correction, draft, issue, why_not_yet
+from controller.domain.statement import (
+    Filed,
+    State,
+    Statement,
+    correction,
+    draft,
+    issue,
+    why_not_comparable,
+    why_not_yet,
+)
 from controller.domain.usage import CustomerMonth
 from controller.errors import Failure, PermanentFailure, ReconcileError, Refused
 
@@ -26,13 +35,14 @@ class Standing:
     """How a customer's month stands: what would be issued now, what was, and what of that AWS has changed since.
 
     `filed`: the statement that counts, with its corrections; None: none was issued, or it is void. `difference` is the
-    correction that it would take, None where there is none to make.
+    correction that it would take, None where there is none to make. `incomparable` is why nobody can tell.
     """
 
     draft: Statement
     filed: Filed | None = None
     corrections: tuple[Filed, ...] = ()
     difference: Statement | None = None
+    incomparable: str = ""
 
     @property
     def shown(self) -> Statement:
@@ -56,8 +66,10 @@ class Invoicing:
         filed, corrections = self._counting(month.customer_id, month.month)
         if filed is None:
             return Standing(now)
-        changed = correction(filed.statement, [one.statement for one in corrections], now)
-        return Standing(now, filed, corrections, changed if changed.lines or changed.taxes else None)
+        issued, earlier = filed.statement, [one.statement for one in corrections]
+        if why := why_not_comparable(issued, earlier, month):
+            return Standing(now, filed, corrections, incomparable=why)
+        return Standing(now, filed, corrections, correction(issued, earlier, month, self._settings))
 
     def kept(self, customer_id: str, month: str) -> Standing | None:
         """How it stands by what was issued alone, where the month itself is not known any more; None: nothing was."""
@@ -82,6 +94,8 @@ class Invoicing:
             raise Refused(
                 f"nothing was issued for {month.customer_id} in {month.month}, so there is nothing to correct"
             )
+        if standing.incomparable:
+            raise Refused(f"what AWS changed since cannot be told: {standing.incomparable}")
         if standing.difference is None:
             raise Refused(f"{standing.filed.statement.number} says what AWS says: there is nothing to correct")
         self._check(month)
@@ -129,11 +143,13 @@ class Invoicing:
             raise Refused(str(failure)) from failure
 
     def _counting(self, customer_id: str, month: str) -> tuple[Filed | None, tuple[Filed, ...]]:
-        """The statement of a month that is not void, and those of its corrections that are not."""
+        """The statement of a month that is not void, and those of its corrections that are not, as they were issued."""
         counts = [one for one in self._filed(customer_id) if one.statement.month == month and one.state != "void"]
         filed = next((one for one in counts if one.statement.kind == "statement"), None)
-        number = filed.statement.number if filed else None
-        return filed, tuple(one for one in counts if one.statement.corrects == number) if filed else ()
+        if filed is None:
+            return None, ()
+        corrections = [one for one in counts if one.statement.corrects == filed.statement.number]
+        return filed, tuple(sorted(corrections, key=lambda one: one.issued_at))
 
     def _filed(self, customer_id: str) -> list[Filed]:
         found = self._store.of_customer(customer_id)

@@ -192,7 +192,6 @@ def test_a_lost_item_of_a_closed_bill_is_made_again_and_the_rest_stays_as_it_was
     account, beta = town.months.account(month="2023-12"), town.months.month("beta", "2023-12")
     assert account.settled
     acme = town.months.customers.pop(("2023-12", "acme"))
-    town.meter.bill("2023-12", "beta", "S3 Storage", "7")
     later(town, hours=1)
 
     assert town.collect(*everyone, months=["2023-12"], force_costs=True).pages == 2
@@ -202,6 +201,28 @@ def test_a_lost_item_of_a_closed_bill_is_made_again_and_the_rest_stays_as_it_was
     assert (found.lines, found.tagged) == (acme.lines, acme.tagged)
     assert town.months.month("beta", "2023-12") == beta
     assert town.months.account(month="2023-12") == account
+
+
+def test_a_closed_bill_that_aws_changed_is_stored_anew_where_it_is_asked_for(town: Metered) -> None:
+    town.meter.closed = {"2023-12"}
+    town.meter.bill("2023-12", "acme", "S3 Storage", "5")
+    town.collect(customer("acme"), months=["2023-12"])
+    town.meter.bill("2023-12", "acme", "S3 Storage", "-2")
+    town.meter.closed.clear()
+    later(town, hours=9)
+
+    town.collect(customer("acme"), months=["2023-12"])
+    assert town.months.amounts("acme", "2023-12")["S3 Storage by cost_explorer"] == "5.00"
+
+    town.collect(customer("acme"), months=["2023-12"], force_costs=True)
+    assert town.months.amounts("acme", "2023-12")["S3 Storage by cost_explorer"] == "3.00"
+    account = town.months.account(month="2023-12")
+    assert (sum(account.totals.values()), account.estimated, account.settled) == (Decimal(3), True, False)
+
+    town.meter.closed.add("2023-12")
+    later(town, hours=9)
+    town.collect(customer("acme"))
+    assert town.months.account(month="2023-12").settled
 
 
 def test_a_settled_month_is_not_even_read(town: Metered) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from controller.domain.settings import StatementSettings
+from controller.domain.settings import StatementSettings, TaxRule
 from controller.domain.statement import Filed, State, number_of
 from controller.domain.usage import CustomerMonth
 from controller.errors import Failure, PermanentFailure, ReconcileError, Refused
@@ -127,3 +128,21 @@ def test_nothing_is_said_of_a_month_whose_statements_cannot_be_read() -> None:
     memory = Memory(broken=PermanentFailure("it is not ours"))
     with pytest.raises(PermanentFailure, match="not ours"):
         invoicing(memory).standing(month())
+
+
+def test_what_aws_changed_is_told_and_corrected_as_it_was_issued_not_as_the_settings_say_now() -> None:
+    memory = Memory()
+    invoicing(memory).issue(month())
+    taxed = invoicing(memory, taxes=(TaxRule(name="VAT", percent=Decimal(19)),))
+    assert taxed.standing(month()).difference is None
+    with pytest.raises(Refused, match="nothing to correct"):
+        taxed.correct(month())
+    assert taxed.correct(late(month())).statement.taxes == ()
+
+
+def test_figures_in_another_currency_correct_nothing_and_say_so() -> None:
+    memory = Memory()
+    invoicing(memory).issue(month())
+    assert "in CNY now" in invoicing(memory).standing(month(currency="CNY")).incomparable
+    with pytest.raises(Refused, match="cannot be told"):
+        invoicing(memory).correct(month(currency="CNY"))

@@ -21,7 +21,8 @@ class Bill:
     """One account's bill of one month. `tagged` and `excluded_of` are by customer id, `totals` and `parts` by service.
 
     `mistagged` is what carries a value that is no customer's of this account, by value; `mistagged_services` the same
-    by service. `as_of` is by customer: one that is not in it was not known when Cost Explorer was asked.
+    by service. `as_of` is by customer: one that is not in it was not known when Cost Explorer was asked. `restated`:
+    AWS was asked again on request, and it is not what is stored.
     """
 
     account: str
@@ -38,6 +39,7 @@ class Bill:
     asked_at: datetime
     pages: int
     currency: str
+    restated: bool = False
 
 
 def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -> Bill:

@@ -56,7 +56,8 @@ class Readings:
 class MonthCase:
     """One month before anything was read: who is in it, what is stored of it, and which accounts pay.
 
-    `earlier` are worksets that earlier months have recorded, by customer id.
+    `earlier` are worksets that earlier months have recorded, by customer id. `forced`: Cost Explorer is asked whatever
+    is stored, and believed where it restates a bill that it had closed.
     """
 
     month: Month
@@ -66,6 +67,7 @@ class MonthCase:
     accounts: Mapping[str, AccountMonth]
     payers: tuple[str, ...]
     earlier: Mapping[str, Collection[Workset]] = field(default_factory=dict)
+    forced: bool = False
 
     def is_final(self, account: str) -> bool:
         """Whether AWS has closed this bill, as it is stored."""
@@ -118,10 +120,25 @@ def _tags(reading: CostReading | None, month: Month) -> set[Pair]:
 def _bill(case: MonthCase, payer: str, people: Sequence[Customer], readings: Readings) -> Bill | None:
     """As it was read now, else as it is stored; None where it never was."""
     if reading := readings.cost_of(payer, case.month):
-        return bill_of(reading, str(case.month), people)
+        fresh = bill_of(reading, str(case.month), people)
+        return replace(fresh, restated=case.forced and _is_other(fresh, case))
     stored = case.accounts.get(payer)
     known = (case.before.get(one.customer_id) for one in people)
     return stored_bill(stored, [one for one in known if one]) if stored else None
+
+
+def _is_other(bill: Bill, case: MonthCase) -> bool:
+    """Whether it says something else than what is stored of it; what is not stored is nothing else."""
+    known = [one for one in case.before.values() if one.paid_by == bill.account and one.costs_as_of]
+    own = {one.customer_id: (one.tagged, one.excluded) for one in known}
+    now = {id_: (bill.tagged.get(id_, ()), bill.excluded_of.get(id_, ())) for id_ in own}
+    stored = case.accounts.get(bill.account)
+    return own != now or (stored is not None and _whole(stored) != _whole(bill))
+
+
+def _whole(bill: Bill | AccountMonth) -> tuple[object, ...]:
+    """What AWS says of the account."""
+    return bill.totals, bill.mistagged, bill.mistagged_services, bill.excluded, bill.estimated, bill.currency
 
 
 # One customer
@@ -181,7 +198,8 @@ def _customer(
         problems=(*charges.problems, *_problems(case, customer, payer, bill, readings)),
         terms=_terms(customer.billing),
     )
-    return _with_forecast(case, record(previous, fresh, closed=not case.is_running), readings)
+    restated = bill is not None and bill.restated
+    return _with_forecast(case, record(previous, fresh, closed=not case.is_running, restated=restated), readings)
 
 
 def _terms(billing: Billing) -> Terms:
@@ -265,8 +283,8 @@ def _former(month: CustomerMonth) -> Customer:
 
 
 def _account(case: MonthCase, bill: Bill, customers: Sequence[CustomerMonth], readings: Readings) -> AccountMonth:
-    """What its customers leave of the bill; a bill that AWS had closed before stays as it was."""
-    stored = case.accounts.get(bill.account)
+    """What its customers leave of the bill; one that AWS had closed before stays as it was, unless it is restated."""
+    stored = None if bill.restated else case.accounts.get(bill.account)
     base = stored_bill(stored, customers) if stored and case.is_final(bill.account) else bill
     ledger = all(isinstance(readings.worksets.get(one.customer_id), tuple) for one in customers)
     settled = not case.is_running and not bill.estimated and ledger

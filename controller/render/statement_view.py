@@ -65,6 +65,8 @@ def news(standing: Standing) -> Iterator[str]:
     for one in standing.corrections:
         name = f"{title(one.statement)} {one.statement.number}"
         yield f"Corrected by {name}, {one.state}: {_signed(one.statement)}."
+    if standing.incomparable:
+        yield f"Whether AWS has changed its figures since cannot be told: {standing.incomparable}."
     if difference := standing.difference:
         yield (
             f"AWS has changed its figures since: {_money(difference)} are to be "

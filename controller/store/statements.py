@@ -6,6 +6,7 @@ the count of the numbers given so far. All three are written in one transaction:
 that has it, or not at all, however many issue at the same time.
 """
 
+import json
 import random
 import time
 import uuid
@@ -19,7 +20,7 @@ from pydantic import TypeAdapter
 from controller.aws.attributes import decode, encode
 from controller.aws.clients import Aws
 from controller.domain.month import Month
-from controller.domain.statement import FORMAT, Entry, Filed, State, entry, number_of
+from controller.domain.statement import FORMAT, Entry, Filed, State, entry, hash_of, number_of
 from controller.errors import Failure, PermanentFailure, TransientFailure
 
 PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"})
@@ -169,12 +170,13 @@ class Statements:
                 f"the statement {number} was written by a newer version of this tool", advice="Update this one."
             )
         try:
-            filed = replace(_FILED.validate_json(plain["statement"]), version=int(plain["version"]))
-        except (KeyError, ValueError) as error:
+            told = json.loads(plain["statement"])
+            is_intact = hash_of(told["statement"]) == told["hash"]
+            kept = json.dumps(told["statement"], ensure_ascii=False, separators=(",", ":"))
+            filed = replace(_FILED.validate_json(json.dumps(told)), version=int(plain["version"]), kept=kept)
+        except (KeyError, TypeError, ValueError) as error:
             return _foreign(number, str(error).splitlines()[0])
-        return (
-            filed if filed.is_intact else _foreign(number, "it does not say any more what was issued: its hash differs")
-        )
+        return filed if is_intact else _foreign(number, "it does not say any more what was issued: its hash differs")
 
 
 def _foreign(number: str, what: str) -> PermanentFailure:
@@ -196,9 +198,17 @@ def _item(filed: Filed) -> dict[str, Any]:
         "state": filed.state,
         "total": f"{statement.total:f} {statement.currency}",
         "hash": filed.hash,
-        "statement": _FILED.dump_json(filed).decode(),
+        "statement": _text(filed),
     }
     return encode(told)
+
+
+def _text(filed: Filed) -> str:
+    """What it says stays as it was written, whatever fields there are by now."""
+    plain = _FILED.dump_python(filed, mode="json", exclude={"kept"})
+    if filed.kept:
+        plain["statement"] = json.loads(filed.kept)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
 def _entry_key(filed: Filed) -> dict[str, Any]:

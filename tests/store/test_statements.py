@@ -1,9 +1,12 @@
 """Issued statements: numbered without gaps or reuse whoever issues at once, and never changed."""
 
+import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from controller.aws.clients import Aws
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings, TableSettings
-from controller.domain.statement import Entry, Filed, draft, issue
+from controller.domain.statement import Entry, Filed, draft, hash_of, issue
 from controller.errors import Failure, PermanentFailure, TransientFailure
 from controller.sandbox import Sandbox
 from controller.store.statements import MONTH, RECORD, Statements
@@ -162,9 +165,72 @@ def test_an_item_that_somebody_touched_is_told_and_the_others_are_read(
 
 
 def test_a_statement_that_was_altered_is_not_believed(statements: Statements, aws: Aws) -> None:
-    filed = file(statements)
-    altered = replace(filed, statement=replace(filed.statement, payment_terms="net-900"))
-    statements.change(altered, "paid", "a thief", NOW, "")
+    file(statements)
+    alter(aws, lambda told: told["statement"].update(payment_terms="net-900"))
     (found,) = statements.of_customer("cust_abc123")
     assert isinstance(found, PermanentFailure)
     assert "hash differs" in str(found)
+
+
+# For ever
+
+
+KEPT = Path(__file__).parent / "kept"
+
+
+def put_kept(aws: Aws, name: str = "statements-1.json") -> None:
+    """Items just as some version of this tool wrote them: a file in there is added to, and never made anew."""
+    for item in json.loads((KEPT / name).read_text()):
+        aws.call("dynamodb", "put_item", TableName=TABLE, Item=item)
+
+
+def alter(aws: Aws, how: Callable[[dict[str, Any]], Any], number: str = "INV-2024-000001") -> None:
+    """Changes the JSON of an item."""
+    key = {"record": {"S": f"{RECORD}cust_abc123"}, "owner": {"S": number}}
+    told = json.loads(aws.call("dynamodb", "get_item", TableName=TABLE, Key=key)["Item"]["statement"]["S"])
+    how(told)
+    values = {":told": {"S": json.dumps(told)}}
+    update = "SET statement = :told"
+    aws.call(
+        "dynamodb", "update_item", TableName=TABLE, Key=key, UpdateExpression=update, ExpressionAttributeValues=values
+    )
+
+
+def rehash(told: dict[str, Any]) -> None:
+    told["hash"] = hash_of(told["statement"])
+
+
+def with_a_field_of_later(told: dict[str, Any]) -> None:
+    told["statement"]["lines"][0]["hue"] = "blue"
+    told["statement"]["purchase_order"] = {"number": "4711"}
+    rehash(told)
+
+
+def without_fields_of_today(told: dict[str, Any]) -> None:
+    """As a version wrote it that did not know them: a new field has a default."""
+    del told["statement"]["lines"][0]["unit"], told["statement"]["notes"]
+    rehash(told)
+
+
+def test_what_was_issued_is_read_as_it_was_written(statements: Statements, aws: Aws) -> None:
+    put_kept(aws)
+    issued, note = statements.of_customer("cust_abc123")
+    assert isinstance(issued, Filed)
+    assert isinstance(note, Filed)
+    assert (issued.statement.total, issued.statement.currency) == (Decimal("363.08"), "EUR")
+    assert (note.statement.corrects, note.statement.total < 0) == ("INV-2024-000001", True)
+    assert [one.number for one in entries(statements)] == ["INV-2024-000001", "INV-2024-000002"]
+
+
+@pytest.mark.parametrize("how", [lambda _: None, with_a_field_of_later, without_fields_of_today])
+def test_what_other_versions_wrote_is_read_and_stays_as_they_wrote_it(
+    statements: Statements, aws: Aws, how: Callable[[dict[str, Any]], Any]
+) -> None:
+    put_kept(aws)
+    alter(aws, how)
+    before = statements.of_customer("cust_abc123")[0]
+    assert isinstance(before, Filed)
+    statements.change(before, "paid", "the bank", NOW, "")
+    after = statements.of_customer("cust_abc123")[0]
+    assert isinstance(after, Filed)
+    assert (after.state, after.hash, after.kept) == ("paid", before.hash, before.kept)
