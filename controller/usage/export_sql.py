@@ -228,10 +228,18 @@ class Question:
         )
 
 
-def doubled_sql(table: Format, source: str) -> str:
-    """DuckDB only. Lines that stand in several files, as hashes: few or none, and no text is kept to find them."""
+def doubled_sql(table: Format, source: str, version: str) -> tuple[str, str]:
+    """DuckDB only. Leaves in `doubled` the lines that stand in several files, the first of these, and in how many
+    versions, by `version`. They are found by hashes first: few or none, and no text is kept to find them.
+    """
     identity = ", ".join(table.identity)
-    return f"SELECT hash({identity}) AS line FROM {source} GROUP BY 1 HAVING MIN(hash(filename)) <> MAX(hash(filename))"  # noqa: S608
+    suspects = f"SELECT hash({identity}) AS line FROM {source} GROUP BY 1 HAVING MIN(hash(filename)) <> MAX(hash(filename))"  # noqa: E501, S608
+    return (
+        f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}",
+        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {identity}, MIN(filename) AS first, "  # noqa: S608
+        f"COUNT(DISTINCT {version}) AS versions FROM {source} WHERE hash({identity}) IN (SELECT line FROM suspects) "
+        f"GROUP BY {identity} HAVING MIN(filename) <> MAX(filename)",
+    )
 
 
 def tag_spellings(key: str, table: Format) -> tuple[str, ...]:

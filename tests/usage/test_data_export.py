@@ -405,6 +405,26 @@ def test_the_same_line_in_two_files_counts_once_and_is_told(written: Written) ->
     assert reading.notes == ("2026-11: 1 lines stand in several files and were counted once",)
 
 
+def test_of_many_doubled_lines_only_their_number_leaves_the_database(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be as many as lines, and memory is not to grow with the bill."""
+    rows = [cur_row(item("1"), number) for number in range(500)]
+    written.month(MONTH, rows, rows)
+    answers: list[int] = []
+
+    class Counting(duck.Duck):
+        def ask(self, sql: str, about: str) -> list[tuple[Any, ...]]:
+            assert len(sql) < 10_000
+            found = super().ask(sql, about)
+            answers.append(len(found))
+            return found
+
+    monkeypatch.setattr(duck, "Duck", Counting)
+    assert by_service(read(written).rows) == {"EC2 Compute": "500"}
+    assert max(answers) < 100
+
+
 def test_a_line_that_costs_something_else_in_another_file_is_refused(written: Written) -> None:
     written.month(MONTH, [cur_row(item("1"), 1)], [cur_row(item("2"), 1)])
     with pytest.raises(PermanentFailure, match="line000001 stands in several files with another cost"):
