@@ -162,23 +162,27 @@ class DataExportReader:
     def _doubled(self, duck: Duck, delivery: Delivery, source: str, about: str) -> int:
         """How many lines stand in several files, left in the table `doubled`; refused where they do not say the same.
 
-        All of it stays in the database: there may be as many as lines.
+        Not looked for where a manifest lists the files: AWS splits lines over them, and the parts have one id ("line
+        items that have been split across multiple AWS CUR files": AWS, Identity details). All of it stays in the
+        database: there may be as many as lines.
         """
-        if len(delivery.files) < 2 or not self._format.identity:
+        if delivery.listed or len(delivery.files) < 2 or not self._format.identity:
             return 0
-        cost = self._format.costs[self._settings.metric][0][0]
-        for sql in doubled_sql(self._format, source, cost):
-            duck.ask(sql, about)
+        suspects, doubled = doubled_sql(self._format, source)
+        if duck.ask(suspects, about) == [(0,)]:
+            return 0
+        duck.ask(doubled, about)
         [(count, odd)] = duck.ask(
             f"SELECT COUNT(*), MIN({self._format.identity[0]}) FILTER (WHERE versions > 1) FROM doubled",  # noqa: S608
             about,
         )
         if odd is not None:
             raise PermanentFailure(
-                f"{about}: the line {odd} stands in several files with another cost in each",
+                f"{about}: the line {odd} stands in several files and says something else in each, and no manifest"
+                " tells whether it was split or the files are of two deliveries",
                 code="MixedDeliveries",
                 resource=about,
-                advice="Files of two deliveries are mixed: refresh the export.",
+                advice="Copy the month's manifest here as well, or refresh the export.",
             )
         return int(count)
 
