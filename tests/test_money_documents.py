@@ -53,8 +53,9 @@ def agree(bill: CostReading, settings: UsageSettings, runs: list[str], discounts
     ]
     charged = chargeback(JANUARY, customers, accounts)
 
-    assert charged.total.listed == whole
-    assert charged.difference in (None, ZERO)
+    (total,) = charged.totals
+    assert total.sum.listed == whole
+    assert total.difference in (None, ZERO)
     for one, statement in statements:
         own = Sum.of(charge for charge in charged.charges if charge.customer_id == one.customer_id)
         assert (own.listed, own.discount, own.charged) == (statement.listed, statement.discount, statement.subtotal)

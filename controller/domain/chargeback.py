@@ -1,6 +1,7 @@
 """What each cost center is charged for a month. Pure; it adds up to the account's cost, to the cent.
 
-Amounts are in the currency of AWS's figures, before taxes: a statement adds those, and may be in another currency.
+Amounts are in the currency of AWS's figures, before taxes: a statement adds those, and may be in another currency. What
+is in different currencies is never added up.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,7 +14,7 @@ from controller.domain.money import ZERO
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings
 from controller.domain.statement import draft
-from controller.domain.usage import AccountMonth, Certainty, CustomerMonth, Part
+from controller.domain.usage import DOLLARS, AccountMonth, Certainty, CustomerMonth, Part
 
 PLAIN = StatementSettings()
 
@@ -35,6 +36,7 @@ class Charge:
     discount: Decimal
     charged: Decimal
     certainty: Certainty
+    currency: str
 
     @property
     def is_allocated(self) -> bool:
@@ -62,39 +64,51 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """All charges in one currency. `account` is what the accounts cost in it; None where that is not known, and then
+    nothing can be reconciled.
+    """
+
+    currency: str
+    sum: Sum
+    account: Decimal | None
+
+    @property
+    def difference(self) -> Decimal | None:
+        """What the charges and the accounts' cost are apart; None where that is not known."""
+        return None if self.account is None else self.sum.listed - self.account
+
+
+@dataclass(frozen=True, slots=True)
 class Chargeback:
     """All charges of a month: by cost center, customer and service; what is nobody's last.
 
-    `unknown` are the customers whose cost is not known. `coverage.total` is what the accounts cost; None where that is
-    not known, and then nothing can be reconciled.
+    `unknown` are the customers whose cost is not known. `totals` has one for each currency, and at least one.
     """
 
     month: Month
-    currency: str
     charges: tuple[Charge, ...]
     unknown: tuple[str, ...]
-    coverage: Coverage
+    totals: tuple[Total, ...]
     problems: tuple[str, ...] = ()
 
     @property
-    def centers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one.cost_center for one in self.charges if one.is_allocated))
+    def centers(self) -> tuple[tuple[str, str], ...]:
+        """Each with each currency that it is charged in."""
+        return tuple(dict.fromkeys((one.cost_center, one.currency) for one in self.charges if one.is_allocated))
 
-    def of_center(self, cost_center: str) -> tuple[Charge, ...]:
-        return tuple(one for one in self.charges if one.is_allocated and one.cost_center == cost_center)
+    def of_center(self, cost_center: str, currency: str) -> tuple[Charge, ...]:
+        allocated = (one for one in self.charges if one.is_allocated)
+        return tuple(one for one in allocated if (one.cost_center, one.currency) == (cost_center, currency))
 
     @property
     def unallocated(self) -> tuple[Charge, ...]:
         return tuple(one for one in self.charges if not one.is_allocated)
 
     @property
-    def total(self) -> Sum:
-        return Sum.of(self.charges)
-
-    @property
-    def difference(self) -> Decimal | None:
-        """What the charges and the accounts' cost are apart; None where that is not known."""
-        return None if self.coverage.total is None else self.total.listed - self.coverage.total
+    def total(self) -> Total | None:
+        """None where there are several currencies: no sum of them means anything."""
+        return self.totals[0] if len(self.totals) == 1 else None
 
 
 def chargeback(
@@ -103,19 +117,36 @@ def chargeback(
     accounts: Collection[AccountMonth],
     problems: Sequence[str] = (),
 ) -> Chargeback:
-    """`problems`: what could not be read. Amounts of different currencies are one, too: a sum of them means nothing."""
-    units = sorted({one.currency for one in customers} | {one.currency for one in accounts})
-    if len(units) > 1:
-        problems = (*problems, f"amounts are in {' and '.join(units)}: no sum of them means anything")
+    """`problems`: what could not be read. Amounts in different currencies are one, too."""
     charges = [charge for one in sorted(customers, key=_place) for charge in _charges(one)]
     charges += [charge for one in sorted(accounts, key=lambda one: one.account) for charge in _nobodys(one)]
+    asked = {one.currency for one in accounts if one.asked_at is not None}
+    units = sorted({one.currency for one in charges} | asked) or [DOLLARS]
+    mixed = (f"amounts are in {' and '.join(units)}, so there is no total of all",) if len(units) > 1 else ()
     return Chargeback(
         month=month,
-        currency="/".join(units) or "USD",
         charges=tuple(charges),
         unknown=tuple(sorted(one.customer_id for one in customers if not one.is_known)),
-        coverage=coverage_of(customers, accounts, complete=not problems),
-        problems=tuple(problems),
+        totals=tuple(
+            Total(
+                unit,
+                Sum.of(one for one in charges if one.currency == unit),
+                _coverage(unit, customers, accounts, complete=not problems).total,
+            )
+            for unit in units
+        ),
+        problems=(*problems, *mixed),
+    )
+
+
+def _coverage(
+    currency: str, customers: Iterable[CustomerMonth], accounts: Iterable[AccountMonth], *, complete: bool
+) -> Coverage:
+    """Of what is in this currency, and of what may be: of what is not known nothing says in which it is."""
+    return coverage_of(
+        [one for one in customers if one.currency == currency or not one.is_known],
+        [one for one in accounts if one.currency == currency or one.asked_at is None],
+        complete=complete,
     )
 
 
@@ -141,6 +172,7 @@ def _charges(month: CustomerMonth) -> Iterable[Charge]:
             discount=charged.discount,
             charged=charged.charged,
             certainty=charged.certainty,
+            currency=month.currency,
         )
 
 
@@ -152,4 +184,4 @@ def _nobodys(account: AccountMonth) -> Iterable[Charge]:
         certain[line.part, line.service] = certain.get((line.part, line.service), True) and line.certainty == "actual"
     for (part, service), amounts in sums.items():
         certainty: Certainty = "actual" if certain[part, service] else "estimated"
-        yield Charge("", "", "", service, part, sum(amounts, ZERO), ZERO, ZERO, ZERO, certainty)
+        yield Charge("", "", "", service, part, sum(amounts, ZERO), ZERO, ZERO, ZERO, certainty, account.currency)

@@ -47,7 +47,7 @@ class _Month:
 
 
 def chargeback(*, month: Month | None, settings: Path | None, form: str) -> int:
-    """What each cost center is charged, and that it adds up to the accounts' cost."""
+    """What each cost center is charged, and that it adds up to the accounts' cost. Exit 5 where there is a problem."""
     read = _read(month, settings)
     report = charged_back(read.month, read.customers, read.accounts, read.broken)
     tell(
@@ -57,8 +57,8 @@ def chargeback(*, month: Month | None, settings: Path | None, form: str) -> int:
         table=lambda: chargeback_view.table(report),
         document=lambda: chargeback_view.document(report),
     )
-    apart = bool(report.difference)
-    return exit_codes.PARTIAL if read.broken or apart else exit_codes.OK
+    apart = any(one.difference for one in report.totals)
+    return exit_codes.PARTIAL if report.problems or apart else exit_codes.OK
 
 
 def export(
@@ -77,7 +77,9 @@ def export(
     if what == "csv":
         report = charged_back(read.month, read.customers, read.accounts, read.broken)
         _write(out, as_csv(chargeback_view.table(report)))
-        return exit_codes.PARTIAL if read.broken else exit_codes.OK
+        for words in report.problems[len(read.broken) :]:
+            terminal.say(f"Problem: {words}")
+        return exit_codes.PARTIAL if report.problems else exit_codes.OK
     rows = _focus_rows(read, version)
     if what == "parquet" and out:
         focus_file.write_parquet(version, rows, out)

@@ -1,9 +1,9 @@
 """A chargeback as a person reads it, as a table for spreadsheets, and as a document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from controller.domain.chargeback import Charge, Chargeback, Sum
+from controller.domain.chargeback import Charge, Chargeback, Sum, Total
 from controller.render import report_page
 from controller.render.figure_words import amount, cents_of
 from controller.render.page import Page
@@ -30,15 +30,20 @@ def markdown(report: Chargeback) -> str:
 
 
 def summary(report: Chargeback) -> Table:
-    """A row for each customer under its cost center, and what is nobody's."""
-    columns = (Column("cost_center", "Cost center"), Column("customer", "Customer"), *MONEY)
+    """A row for each customer under its cost center, and what is nobody's. Currencies stand there if they differ."""
+    unit = Column("currency", "" if report.total else "Currency")
+    columns = (Column("cost_center", "Cost center"), Column("customer", "Customer"), *MONEY, unit)
     rows: list[tuple[Cell, ...]] = []
-    for center in report.centers:
-        charges = report.of_center(center)
+    for center, currency in report.centers:
+        charges = report.of_center(center, currency)
         customers = dict.fromkeys(one.customer for one in charges)
-        rows += [(center, name, *_sums([one for one in charges if one.customer == name])) for name in customers]
-    rows += [(NOBODY, one.service, *_sums([one])) for one in report.unallocated]
-    return Table(columns, rows, ("TOTAL", "", *_sums(report.charges)))
+        rows += [
+            (center, name, *_sums(Sum.of(one for one in charges if one.customer == name)), currency)
+            for name in customers
+        ]
+    rows += [(NOBODY, one.service, *_sums(Sum.of([one])), one.currency) for one in report.unallocated]
+    totals = [("TOTAL", "", *_sums(one.sum), one.currency) for one in report.totals]
+    return Table(columns, rows, totals[0]) if report.total else Table(columns, [*rows, *totals])
 
 
 def table(report: Chargeback) -> Table:
@@ -53,8 +58,8 @@ def table(report: Chargeback) -> Table:
             one.customer,
             one.service,
             "yes" if one.is_allocated else "no",
-            *_sums([one]),
-            report.currency,
+            *_sums(Sum.of([one])),
+            one.currency,
             one.certainty,
         )
         for one in report.charges
@@ -63,38 +68,56 @@ def table(report: Chargeback) -> Table:
 
 
 def document(report: Chargeback) -> dict[str, Any]:
+    """`currency`, `total`, `account_total` and `difference` are null where there are several currencies."""
+    total = report.total
     return {
         "format_version": FORMAT_VERSION,
         "month": str(report.month),
-        "currency": report.currency,
-        "cost_centers": [
-            {"cost_center": center, **_told(report.of_center(center)), "charges": _charges(report.of_center(center))}
-            for center in report.centers
-        ],
+        "currency": total.currency if total else None,
+        "cost_centers": [_center(report, *center) for center in report.centers],
         "unallocated": _charges(report.unallocated),
-        "total": _told(report.charges),
-        "account_total": cents_of(report.coverage.total),
-        "difference": cents_of(report.difference),
+        "total": _told(total.sum) if total else None,
+        "account_total": cents_of(total.account) if total else None,
+        "difference": cents_of(total.difference) if total else None,
+        "totals": [
+            {
+                "currency": one.currency,
+                **_told(one.sum),
+                "account_total": cents_of(one.account),
+                "difference": cents_of(one.difference),
+            }
+            for one in report.totals
+        ],
         "unknown_customers": list(report.unknown),
         "problems": list(report.problems),
     }
 
 
-def _charges(charges: tuple[Charge, ...]) -> list[dict[str, Any]]:
+def _center(report: Chargeback, cost_center: str, currency: str) -> dict[str, Any]:
+    charges = report.of_center(cost_center, currency)
+    return {
+        "cost_center": cost_center,
+        "currency": currency,
+        **_told(Sum.of(charges)),
+        "charges": _charges(charges),
+    }
+
+
+def _charges(charges: Sequence[Charge]) -> list[dict[str, Any]]:
     return [
         {
             "customer_id": one.customer_id or None,
             "customer": one.customer or None,
             "service": one.service,
-            **_told([one]),
+            "currency": one.currency,
+            **_told(Sum.of([one])),
             "certainty": one.certainty,
         }
         for one in charges
     ]
 
 
-def _told(charges: tuple[Charge, ...] | list[Charge]) -> dict[str, Any]:
-    found = Sum.of(charges)
+def _told(found: Sum) -> dict[str, Any]:
     return {
         "listed": cents_of(found.listed),
         "shared": cents_of(found.shared),
@@ -103,8 +126,7 @@ def _told(charges: tuple[Charge, ...] | list[Charge]) -> dict[str, Any]:
     }
 
 
-def _sums(charges: tuple[Charge, ...] | list[Charge]) -> tuple[Cell, ...]:
-    found = Sum.of(charges)
+def _sums(found: Sum) -> tuple[Cell, ...]:
     return (found.listed, found.shared, found.discount, found.charged)
 
 
@@ -113,11 +135,14 @@ def _title(report: Chargeback) -> str:
 
 
 def _facts(report: Chargeback) -> Facts:
-    whole = amount(report.coverage.total, report.currency)
+    return [fact for one in report.totals for fact in _agreement(one)]
+
+
+def _agreement(total: Total) -> Facts:
     agrees = "unknown: not all of it could be read"
-    if report.difference is not None:
-        agrees = "to the cent" if not report.difference else f"{report.difference:f} apart"
-    return [("Account total", whole), ("Adds up", agrees)]
+    if total.difference is not None:
+        agrees = "to the cent" if not total.difference else f"{total.difference:f} apart"
+    return [("Account total", amount(total.account, total.currency)), ("Adds up", agrees)]
 
 
 def _notes(report: Chargeback) -> Iterator[str]:

@@ -28,10 +28,14 @@ LISTED = re.compile(r"/data/(?P<path>billing_period=[^/]+/.+\.parquet)$", re.IGN
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The files that make up a month, on disk, and what people should know of them."""
+    """The files that make up a month, on disk, and what people should know of them.
+
+    `listed`: a manifest lists them, so every line in them counts.
+    """
 
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    listed: bool = True
 
 
 class Export(Protocol):
@@ -169,7 +173,7 @@ def _unlisted(partition: Path, month: Month) -> Delivery | None:
             resource=str(partition),
             advice=f"Copy {METADATA}/{partition.name}/ of the export here as well.",
         )
-    return Delivery(files, (f"{month}: no manifest lists its files, so all {len(files)} were read",))
+    return Delivery(files, (f"{month}: no manifest lists its files, so all {len(files)} were read",), listed=False)
 
 
 def _read(path: Path) -> str:

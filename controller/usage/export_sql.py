@@ -72,7 +72,7 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a table of Data Exports calls what is asked for. `identity` is what tells one line from another, if any.
+    """How a table of Data Exports calls what is asked for. `identity` is what a line, with all its parts, goes by.
 
     `costs` are by metric: the columns that it needs, and the expression, in which {name} stands for the number in the
     column of that name.
@@ -228,10 +228,21 @@ class Question:
         )
 
 
-def doubled_sql(table: Format, source: str) -> str:
-    """DuckDB only. Lines that stand in several files, as hashes: few or none, and no text is kept to find them."""
+def doubled_sql(table: Format, source: str) -> tuple[str, str]:
+    """DuckDB only. Leaves in `doubled` the lines that stand in several files, the first of these, and in how many
+    versions: 1 where all columns are equal. They are found by hashes first: few or none, and no text is kept for that.
+    """
     identity = ", ".join(table.identity)
-    return f"SELECT hash({identity}) AS line FROM {source} GROUP BY 1 HAVING MIN(hash(filename)) <> MAX(hash(filename))"  # noqa: S608
+    suspects = (
+        f"SELECT hash({identity}) AS line FROM {source} GROUP BY 1 HAVING MIN(hash(filename)) <> MAX(hash(filename))"  # noqa: S608
+    )
+    return (
+        f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}",
+        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {identity}, MIN(filename) AS first, "  # noqa: S608
+        f"COUNT(DISTINCT hash(*COLUMNS(* EXCLUDE (filename)))) AS versions FROM {source} "
+        f"WHERE hash({identity}) IN (SELECT line FROM suspects) "
+        f"GROUP BY {identity} HAVING MIN(filename) <> MAX(filename)",
+    )
 
 
 def tag_spellings(key: str, table: Format) -> tuple[str, ...]:

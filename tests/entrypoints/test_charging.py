@@ -110,6 +110,52 @@ def test_what_cannot_be_read_is_told_by_the_exit_code(ask: Ask, shelf: Shelf) ->
     assert ask("chargeback", *JANUARY)[0] == exit_codes.PARTIAL
 
 
+@pytest.fixture
+def two_currencies(shelf: Shelf) -> None:
+    """One customer and its account in China, in the cost center of another that pays dollars."""
+    where = {"currency": "CNY", "cost_center": "CC-GENOMICS-001", "account": "china"}
+    shelf.put(beta(**where), account(account="china", currency="CNY"))
+
+
+@pytest.mark.usefixtures("two_currencies")
+def test_currencies_are_never_added_up(ask: Ask) -> None:
+    code, out = ask("chargeback", *JANUARY, "-o", "json")
+    told = json.loads(out, parse_float=Decimal)
+    assert code == exit_codes.PARTIAL
+    assert [told[name] for name in ("currency", "total", "account_total", "difference")] == [None] * 4
+    assert [(one["currency"], one["listed"], one["account_total"], one["difference"]) for one in told["totals"]] == [
+        ("CNY", Decimal("574.42"), Decimal("574.42"), 0),
+        ("USD", Decimal("415.95"), Decimal("415.95"), 0),
+    ]
+    assert [(one["cost_center"], one["currency"], one["listed"]) for one in told["cost_centers"]] == [
+        ("CC-GENOMICS-001", "USD", Decimal("367.97")),
+        ("CC-GENOMICS-001", "CNY", Decimal("526.44")),
+    ]
+    assert told["problems"] == ["amounts are in CNY and USD, so there is no total of all"]
+
+
+@pytest.mark.usefixtures("two_currencies")
+def test_the_page_says_which_currency_a_row_is_in_and_totals_each(ask: Ask) -> None:
+    code, out = ask("chargeback", *JANUARY)
+    assert code == exit_codes.PARTIAL
+    assert "Problem: amounts are in CNY and USD, so there is no total of all" in out
+    assert [line.split()[-2:] for line in out.splitlines() if line.startswith("TOTAL")] == [
+        ["526.44", "CNY"],
+        ["331.17", "USD"],
+    ]
+
+
+@pytest.mark.usefixtures("two_currencies")
+@pytest.mark.parametrize("command", [("chargeback", "-o", "csv"), ("export", "csv")])
+def test_each_row_of_csv_has_its_own_currency(ask: Ask, command: tuple[str, ...]) -> None:
+    code, out = ask(*command, *JANUARY)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == exit_codes.PARTIAL
+    assert {(row["customer_id"], row["currency"]) for row in rows} == {
+        ("cust_abc123", "USD"), ("cust_beta01", "CNY"), ("", "USD"), ("", "CNY")
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("month", ["2024-03", "2023-01"])
 def test_a_month_that_is_not_there_is_an_error(ask: Ask, month: str) -> None:
     assert ask("chargeback", "--month", month)[0] == exit_codes.ERROR
