@@ -279,11 +279,12 @@ class Operator:
         asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
         self._waiting |= _held_up(found, passed)
-        await self._tell(lambda: self._told(found, passed))
+        failed = await self._tell(lambda: self._told(found, passed))
         if not self._only_watch:
-            await self._let_go(_farewells(found, passed))
+            failed |= await self._let_go(_farewells(found, passed))
         for id_, name in found.owners.items():
-            self._come_back(name, passed.verdicts.get(id_))
+            if name not in failed:  # those come back later each time, whatever AWS says of them
+                self._come_back(name, passed.verdicts.get(id_))
         return passed
 
     def _stops(self) -> bool:
@@ -304,10 +305,9 @@ class Operator:
             if known is None or not known.has_finalizer:
                 del found.customers[name]
 
-    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> None:
-        for name, farewell in farewells.items():
-            if resource := self.known.get(name):
-                await self._writer.let_go(resource, farewell)
+    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> frozenset[Name]:
+        there = ((self.known.get(name), farewell) for name, farewell in farewells.items())
+        return await self._writer.let_go((one, farewell) for one, farewell in there if one)
 
     def _come_back(self, name: Name, verdict: Verdict | None) -> None:
         """What time may heal soon, the rest with everything else."""
@@ -316,10 +316,13 @@ class Operator:
         else:
             self.agenda.healed(name)
 
-    async def _tell(self, news: Callable[[], Iterable[News]]) -> None:
-        """One after the other: each is made of what the one before left there, and of the newest figures."""
+    async def _tell(self, news: Callable[[], Iterable[News]]) -> frozenset[Name]:
+        """Tells, and returns whom it could not be told.
+
+        One after the other: each is made of what the one before left there, and of the newest figures.
+        """
         async with self._telling:
-            await self._writer.statuses(await asyncio.to_thread(lambda: list(news())))
+            return await self._writer.statuses(await asyncio.to_thread(lambda: list(news())))
 
     def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
         """The statuses that say something new."""

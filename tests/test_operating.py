@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from controller import operating
+from controller import agenda, operating
 from controller.domain.custom_resource import Name, Resource
 from controller.domain.customer import Customer, Origin, Place
-from controller.errors import PermanentFailure, ReconcileError
+from controller.errors import PermanentFailure, ReconcileError, TransientFailure
 from controller.fleet import Hold, Unheld
 from controller.operating import Operator, Times
 from controller.passes import Due, Passed, Passes
@@ -292,3 +292,48 @@ def test_who_waits_for_what_another_one_has_gets_it_as_soon_as_that_one_goes(lif
     assert ("thing", "shared") in life.engine.town.world.things
     assert set(life.engine.town.store.statuses) >= {"older"}
     assert "newer" not in life.engine.town.store.statuses
+
+
+def test_a_status_that_cannot_be_written_is_tried_ever_more_rarely(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agenda, "FIRST_RETRY", 0.1)
+    life.api.put()
+    life.api.failing["acme/status"] = TransientFailure("no answer")
+
+    async def scenario() -> None:
+        await asyncio.sleep(1.5)
+
+    life.live(scenario)
+    assert life.engine.runs <= 5
+
+
+def test_a_change_that_comes_while_a_pass_fails_to_be_told_is_not_held_up(life: Life) -> None:
+    name = life.api.put()
+    life.api.failing["acme/status"] = TransientFailure("no answer")
+
+    async def scenario() -> None:
+        await life.until(lambda: bool(life.api.patches))
+        life.api.failing.clear()
+        life.api.put(generation=2)
+        await life.until(lambda: life.api.status(name).get("observedGeneration") == 2)
+
+    life.live(scenario)
+
+
+def test_those_that_go_are_let_go_of_at_the_same_time_and_one_without_our_finalizer_harms_nobody(life: Life) -> None:
+    names = [life.api.put(name=f"customer{number}") for number in range(6)]
+    life.api.delay = 0.05
+
+    def by_hand() -> None:
+        found = life.api.bodies[names[0]]
+        life.api._keep(names[0], {**found, "metadata": {**found["metadata"], "finalizers": ["theirs"]}})
+
+    async def scenario() -> None:
+        await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names))
+        life.api.most_at_once = 0
+        life.engine.meanwhile.append(lambda: life.from_the_loop(by_hand))
+        for name in names:
+            life.api.put(name=name.name, deleting=True, generation=2)
+        await life.until(lambda: set(life.api.bodies) == {names[0]})
+
+    life.live(scenario)
+    assert life.api.most_at_once >= 5
