@@ -208,7 +208,7 @@ def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
         failure = failure or PermanentFailure(
             words, code="Suspended", advice="Set spec.suspend to false, or release it."
         )
-    gone = not failure and result.complete
+    gone = not failure and (result.released or result.complete)
     return Verdict(result.plan, result.outcomes, result.status or orphan.status, failure, gone)
 
 

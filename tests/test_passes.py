@@ -302,3 +302,13 @@ def test_removals_that_come_in_parts_count_as_one() -> None:
     verdict = fleet.run(owned("new"), leaving=["customer3"]).verdicts
     assert {failure.code for failure in verdict["customer3"].failures} == {"NotAllowed"}
     assert not verdict["new"].failures
+
+
+def test_a_customer_is_let_go_of_by_retain_although_it_cannot_be_read() -> None:
+    town = Town()
+    run(town, owned("acme", "one", "two"))
+    town.world.failing["observe one"] = PermanentFailure("denied")
+    verdict = run(town, leaving="acme").verdicts["acme"]
+    assert verdict.gone
+    assert farewell(verdict).message == "let go of: 4 resources stay in AWS as they are"
+    assert "acme" not in town.store.statuses
