@@ -101,6 +101,6 @@ class Known:
 
 
 def _is_older(now: Resource, before: Resource) -> bool:
-    """Whether what is told has been overtaken: by the answer to a write of ours, or, of a list or an answer, by the watch."""
+    """Whether what is told has been overtaken: by the answer to a write of ours, or by the watch."""
     versions = (now.version, before.version)
     return now.uid == before.uid and all(one.isdigit() for one in versions) and int(now.version) < int(before.version)
