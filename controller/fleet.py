@@ -18,7 +18,7 @@ from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Plan, Rules
 from controller.domain.resource import Key, Observation
-from controller.domain.safety import refusals, unallowed
+from controller.domain.safety import Lately, refusals, unallowed
 from controller.domain.settings import SafetySettings
 from controller.domain.status import Condition, Pass, Status
 from controller.errors import Failure, InvalidInput, PermanentFailure, Refused, TransientFailure
@@ -139,6 +139,8 @@ class FleetPlan:
     """How many keys of other owners within the paths were not looked at: they count in the guard's shares."""
     by_name: bool = False
     """Whether somebody asked for each of the orphans by its name: to let go of many of them is no accident then."""
+    lately: Lately = field(default_factory=Lately)
+    """What runs just before this one did, for the guard's shares."""
     kept: Mapping[str, Status | Failure] = field(default_factory=dict)
     """What is stored of those that are leaving and are not ours to prune, by owner id."""
 
@@ -193,7 +195,8 @@ class FleetPlan:
         idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
         lost = [orphan for orphan in self.orphans if prune and orphan.lets_go and not self.by_name]
         released = sum(len(orphan.status.inventory) for orphan in lost)
-        shares = refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
+        untouched = sum(idle) + self.passed_over
+        shares = refusals([*self.plans, *pruned], self.limits, untouched, released, self.lately)
         return (*shares, *unallowed([*self.plans, *pruned], self.limits.allow))
 
 

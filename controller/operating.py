@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from controller.agenda import Agenda
@@ -39,10 +41,15 @@ LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
 SETTINGS = 10.0
 """Seconds between two looks at the settings."""
+PORTION = 200
+"""Statuses that are told at a time."""
 NEVER = float("inf")
 
 Lister = Callable[[], AsyncIterator[Mapping[str, Any]]]
 """All customer resources, as the API server has them now."""
+
+Document = Callable[[], Mapping[str, Any]]
+"""Makes a status."""
 
 
 class Leadership(Protocol):
@@ -279,11 +286,12 @@ class Operator:
         asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
         self._waiting |= _held_up(found, passed)
-        await self._tell(lambda: self._told(found, passed))
+        failed = await self._tell(lambda: self._told(found, passed))
         if not self._only_watch:
-            await self._let_go(_farewells(found, passed))
+            failed |= await self._let_go(_farewells(found, passed))
         for id_, name in found.owners.items():
-            self._come_back(name, passed.verdicts.get(id_))
+            if name not in failed:  # those come back later each time, whatever AWS says of them
+                self._come_back(name, passed.verdicts.get(id_))
         return passed
 
     def _stops(self) -> bool:
@@ -304,10 +312,9 @@ class Operator:
             if known is None or not known.has_finalizer:
                 del found.customers[name]
 
-    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> None:
-        for name, farewell in farewells.items():
-            if resource := self.known.get(name):
-                await self._writer.let_go(resource, farewell)
+    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> frozenset[Name]:
+        there = ((self.known.get(name), farewell) for name, farewell in farewells.items())
+        return await self._writer.let_go((one, farewell) for one, farewell in there if one)
 
     def _come_back(self, name: Name, verdict: Verdict | None) -> None:
         """What time may heal soon, the rest with everything else."""
@@ -316,29 +323,45 @@ class Operator:
         else:
             self.agenda.healed(name)
 
-    async def _tell(self, news: Callable[[], Iterable[News]]) -> None:
-        """One after the other: each is made of what the one before left there, and of the newest figures."""
-        async with self._telling:
-            await self._writer.statuses(await asyncio.to_thread(lambda: list(news())))
+    async def _tell(self, news: Callable[[], Iterable[News]]) -> frozenset[Name]:
+        """Tells, and returns whom it could not be told.
+
+        One after the other: each is made of what the one before left there, and of the newest figures. In portions,
+        so that a pass does not wait for thousands of statuses of a collect.
+        """
+        rest, failed = iter(news()), frozenset[Name]()
+        while True:
+            async with self._telling:
+                portion = await asyncio.to_thread(lambda: list(islice(rest, PORTION)))
+                failed |= await self._writer.statuses(portion)
+            if len(portion) < PORTION:
+                return failed
 
     def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
         """The statuses that say something new."""
         for id_, name in found.owners.items():
             resource, verdict = self._as_asked(found.due[name]), passed.verdicts.get(id_)
             if resource and verdict and not verdict.gone:
-                status = resource_status.document(self._shown(resource, found.customers.get(name)), verdict)
-                yield from self._news_of(resource, status, verdict)
+                shown = self._shown(resource, found.customers.get(name))
+                yield from self._news_of(resource, partial(resource_status.document, shown, verdict), verdict)
         for name, (code, words) in found.wrong.items():
             if resource := self._as_asked(found.due[name]):
-                status = resource_status.left_alone(self._shown(resource, None), code, words)
-                yield from self._news_of(resource, status)
+                shown = self._shown(resource, None)
+                yield from self._news_of(resource, partial(resource_status.left_alone, shown, code, words))
 
     def _as_asked(self, then: Resource) -> Resource | None:
         """The resource of a pass as it stands now; None where it is gone, or another one has its name."""
         known = self.known.get(then.name)
         return known.as_asked(then) if known and known.uid == then.uid else None
 
-    def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
+    def _news_of(self, resource: Resource, document: Document, verdict: Verdict | None = None) -> Sequence[News]:
+        try:
+            return tuple(self._news_in(resource, document(), verdict))
+        except Exception:  # noqa: BLE001 - a bug with one customer must not keep the others from being told
+            _log.exception("%s cannot be told", resource.name, extra={"customer": str(resource.name)})
+            return ()
+
+    def _news_in(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None) -> Iterator[News]:
         text = packed(status)
         if self.known.is_news(resource, text):
             yield News(resource, status, text, resource_events.events(resource.status, status, verdict))
@@ -360,17 +383,17 @@ class Operator:
         """A pass that failed as a whole is told to each, and tried again; what was known of it stays."""
         _log.error("the pass failed: %s", failure)
         self._meter.failed(failure, seconds)
-        heals = not isinstance(failure, PermanentFailure)
-        code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
-        news: list[News] = []
         for one in due:
             self.agenda.failed(one.name)
+        await self._tell(lambda: self._told_failed(due, failure))
+
+    def _told_failed(self, due: Sequence[Resource], failure: ReconcileError) -> Iterator[News]:
+        heals = not isinstance(failure, PermanentFailure)
+        code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
+        told = partial(resource_status.left_alone, code=code, message=str(failure), heals=heals, again=True)
+        for one in due:
             if resource := self._as_asked(one):
-                status = resource_status.left_alone(
-                    self._shown(resource, None), code, str(failure), heals=heals, again=True
-                )
-                news += self._news_of(resource, status)
-        await self._writer.statuses(news)
+                yield from self._news_of(resource, partial(told, self._shown(resource, None)))
 
     def _begin_to_collect(self) -> None:
         """Beside the passes: it takes long, and has a lease of its own."""
@@ -402,7 +425,7 @@ class Operator:
         for name, customer in found.customers.items():
             resource, figures = self.known.get(name), self._figures.get(customer.customer_id)
             if resource and resource.status and figures and figures.usage is not None:
-                yield from self._news_of(resource, resource_status.refigured(self._shown(resource, customer)))
+                yield from self._news_of(resource, partial(resource_status.refigured, self._shown(resource, customer)))
 
     def _wake(self, names: Iterable[Name]) -> None:
         for name in names:

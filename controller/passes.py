@@ -4,15 +4,16 @@ The same `Fleet` as the commands use, with the same guards and the same leases. 
 asked, so what a guard is against is left alone and told, and all the rest goes on.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from controller.domain.customer import Account, Customer, DeletionPolicy
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Plan
-from controller.domain.safety import unallowed
+from controller.domain.safety import Lately, Placed, unallowed
 from controller.domain.status import Status
 from controller.errors import Failure, PermanentFailure, Refused, TransientFailure
 from controller.fleet import Desired, Fleet, FleetPlan, Hold, Orphan, Result, Unheld
@@ -20,6 +21,10 @@ from controller.reconcile import Stop
 
 LEASE_PATIENCE = 20.0
 """Seconds that a pass waits for a lease: longer than that of a replica that was killed lives on."""
+
+
+LATELY = timedelta(minutes=5)
+"""For how long what was changed counts in the guard's shares."""
 
 
 class Leases(Protocol):
@@ -74,13 +79,44 @@ class Passed:
     verdicts: Mapping[str, Verdict]
 
 
+class Recent:
+    """What passes changed and removed lately. A change of many customers may come in parts, a pass for each."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._changed: dict[Placed, datetime] = {}
+        self._removed: dict[Placed, datetime] = {}
+
+    def note(self, results: Iterable[Result]) -> None:
+        """What is new is not too much however often it comes."""
+        now = self._clock()
+        for result in results:
+            for outcome in result.outcomes:
+                action, placed = outcome.change.action, (result.plan.owner.account, outcome.change.key)
+                if outcome.tried and outcome.change.writes and action != "create":
+                    (self._removed if action == "delete" else self._changed)[placed] = now
+
+    def look(self) -> Lately:
+        oldest = self._clock() - LATELY
+        self._changed = {placed: at for placed, at in self._changed.items() if at >= oldest}
+        self._removed = {placed: at for placed, at in self._removed.items() if at >= oldest}
+        return Lately(frozenset(self._changed), frozenset(self._removed))
+
+
 class Passes:
     """Passes over one fleet, one at a time. `lease_names` are the leases by account; `only_watch` changes nothing."""
 
     def __init__(
-        self, fleet: Fleet, leases: Leases, lease_names: Mapping[str, str], *, only_watch: bool = False
+        self,
+        fleet: Fleet,
+        leases: Leases,
+        lease_names: Mapping[str, str],
+        *,
+        recent: Recent | None = None,
+        only_watch: bool = False,
     ) -> None:
         self._fleet, self._leases, self._names, self._only_watch = fleet, leases, lease_names, only_watch
+        self._recent = recent
 
     def run(self, due: Due, stop: Stop = lambda: False) -> Passed:
         """Reconciles what is due. Raises Failure where nothing can be done for anybody."""
@@ -91,8 +127,7 @@ class Passes:
         if self._only_watch:
             return self._foreseen(plan)
         if self._fleet.is_idle(plan, prune=True):
-            results = self._fleet.apply(plan, Unheld(), prune=True, stop=stop)
-            return _verdicts(plan, results)
+            return _verdicts(plan, self._fleet.apply(plan, Unheld(), prune=True, stop=stop))
         try:
             with self._leases.hold(self._names, LEASE_PATIENCE, what="apply") as hold:
                 if self._fleet.has_moved(plan):
@@ -100,13 +135,16 @@ class Passes:
                 results = self._fleet.apply(plan, hold, prune=True, stop=stop)
         except Refused as refused:
             return self._held_up(plan, refused)
+        if self._recent:
+            self._recent.note(results)
         return _verdicts(plan, results)
 
     def _plan(self, due: Due) -> FleetPlan:
         wanted = Desired(tuple(due.customers), leaving={id_: one.source for id_, one in due.leaving.items()})
         plan = self._fleet.plan(wanted)
         orphans = (_as_it_leaves(orphan, due.leaving.get(orphan.status.owner_id)) for orphan in plan.orphans)
-        return guarded(replace(plan, orphans=tuple(orphans), by_name=True))
+        lately = self._recent.look() if self._recent else Lately()
+        return guarded(replace(plan, orphans=tuple(orphans), by_name=True, lately=lately))
 
     def _foreseen(self, plan: FleetPlan) -> dict[str, Verdict]:
         statuses = self._fleet.foresee(plan)
@@ -170,7 +208,7 @@ def _verdict(result: Result, orphan: Orphan | None) -> Verdict:
         failure = failure or PermanentFailure(
             words, code="Suspended", advice="Set spec.suspend to false, or release it."
         )
-    gone = not failure and result.complete
+    gone = not failure and (result.released or result.complete)
     return Verdict(result.plan, result.outcomes, result.status or orphan.status, failure, gone)
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from controller import operating
+from controller import agenda, operating
 from controller.domain.custom_resource import Name, Resource
 from controller.domain.customer import Customer, Origin, Place
-from controller.errors import PermanentFailure, ReconcileError
+from controller.errors import PermanentFailure, ReconcileError, TransientFailure
 from controller.fleet import Hold, Unheld
 from controller.operating import Operator, Times
-from controller.passes import Due, Passed, Passes
+from controller.passes import Due, Passed, Passes, Verdict
 from controller.reconcile import Stop
-from controller.render.resource_status import Figures
+from controller.render.resource_status import Figures, Shown
 from tests.cluster.patches import json_patch
 from tests.fakes import START, Town, customer
 from tests.resources import body
@@ -292,3 +292,99 @@ def test_who_waits_for_what_another_one_has_gets_it_as_soon_as_that_one_goes(lif
     assert ("thing", "shared") in life.engine.town.world.things
     assert set(life.engine.town.store.statuses) >= {"older"}
     assert "newer" not in life.engine.town.store.statuses
+
+
+def test_a_status_that_cannot_be_written_is_tried_ever_more_rarely(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agenda, "FIRST_RETRY", 0.1)
+    life.api.put()
+    life.api.failing["acme/status"] = TransientFailure("no answer")
+
+    async def scenario() -> None:
+        await asyncio.sleep(1.5)
+
+    life.live(scenario)
+    assert life.engine.runs <= 5
+
+
+def test_a_change_that_comes_while_a_pass_fails_to_be_told_is_not_held_up(life: Life) -> None:
+    name = life.api.put()
+    life.api.failing["acme/status"] = TransientFailure("no answer")
+
+    async def scenario() -> None:
+        await life.until(lambda: bool(life.api.patches))
+        life.api.failing.clear()
+        life.api.put(generation=2)
+        await life.until(lambda: life.api.status(name).get("observedGeneration") == 2)
+
+    life.live(scenario)
+
+
+def test_those_that_go_are_let_go_of_at_the_same_time_and_one_without_our_finalizer_harms_nobody(life: Life) -> None:
+    names = [life.api.put(name=f"customer{number}") for number in range(6)]
+    life.api.delay = 0.05
+
+    def by_hand() -> None:
+        found = life.api.bodies[names[0]]
+        life.api._keep(names[0], {**found, "metadata": {**found["metadata"], "finalizers": ["theirs"]}})
+
+    async def scenario() -> None:
+        await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names))
+        life.api.most_at_once = 0
+        life.engine.meanwhile.append(lambda: life.from_the_loop(by_hand))
+        for name in names:
+            life.api.put(name=name.name, deleting=True, generation=2)
+        await life.until(lambda: set(life.api.bodies) == {names[0]})
+
+    life.live(scenario)
+    assert life.api.most_at_once >= 5
+
+
+def test_a_bug_in_what_is_told_of_one_keeps_nobody_else_from_being_told(
+    life: Life, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [life.api.put(name=f"customer{number}") for number in range(3)]
+    whole = operating.resource_status.document
+
+    def document(shown: Shown, verdict: Verdict) -> dict[str, Any]:
+        if shown.resource.name == names[0]:
+            raise ValueError("a bug")
+        return whole(shown, verdict)
+
+    monkeypatch.setattr(operating.resource_status, "document", document)
+
+    async def scenario() -> None:
+        await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names[1:]))
+
+    life.live(scenario)
+    assert "default/customer0 cannot be told" in caplog.text
+    assert life.engine.runs == 1
+
+
+def test_many_are_told_in_portions(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operating, "PORTION", 3)
+    names = [life.api.put(name=f"customer{number}") for number in range(7)]
+
+    async def scenario() -> None:
+        await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names))
+
+    life.live(scenario)
+
+
+def test_a_pass_that_failed_is_told_one_after_the_other_with_what_was_collected(life: Life) -> None:
+    name = life.api.put()
+    life.engine.failing["run"] = TransientFailure("no answer", code="Throttled")
+    was_locked: list[bool] = []
+    patch = life.api.patch
+
+    async def watched(path: str, operations: list[dict[str, Any]]) -> dict[str, Any]:
+        was_locked.append(life.operator._telling.locked() or not path.endswith("/status"))
+        return await patch(path, operations)
+
+    life.api.patch = watched  # type: ignore[method-assign]
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name) == ("False", "Throttled"))
+
+    life.live(scenario)
+    assert was_locked
+    assert all(was_locked)
