@@ -150,7 +150,8 @@ class Filed:
     """A statement that was issued, as it is kept: what it says, which never changes, and what became of it.
 
     `kept` is the JSON that it was filed with, empty for a new one: a later version of this tool may know fields that an
-    earlier one did not write, and what was issued is kept as it was written.
+    earlier one did not write, and what was issued is kept as it was written. `nth`: the how-manieth correction it is of
+    what it corrects, void ones included; 0 for a statement.
     """
 
     statement: Statement
@@ -162,6 +163,7 @@ class Filed:
     changed_by: str = ""
     reason: str = ""
     format: int = FORMAT
+    nth: int = 0
     version: int = field(default=0, compare=False)
     kept: str = field(default="", compare=False, repr=False)
 
