@@ -1,6 +1,6 @@
 """The flow of statements: a draft of any month, issued once it may be, corrected, paid or void."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -78,24 +78,24 @@ class Invoicing:
         filed, corrections = self._counting(customer_id, month)
         return Standing(filed.statement, filed, corrections) if filed else None
 
-    def to_issue(self, month: CustomerMonth) -> Statement:
-        """What `issue` would issue. Raises Refused where it may not be issued, or where it was."""
+    def to_issue(self, month: CustomerMonth, allow: Collection[str] = ()) -> Statement:
+        """What `issue` would issue. Raises Refused where it may not be issued and is not allowed, or where it was."""
         filed, _ = self._counting(month.customer_id, month.month)
         if filed:
             raise Refused(
                 f"{month.customer_id} has the statement {filed.statement.number} for {month.month}. "
                 "An issued statement never changes: correct it with --correct, or void it first."
             )
-        self._check(month)
+        self._check(month, allow)
         return draft(month, self._settings)
 
     def to_correct(self, month: CustomerMonth) -> Statement:
         """What `correct` would issue. Raises Refused where there is nothing to correct."""
         return self._to_correct(month)[1]
 
-    def issue(self, month: CustomerMonth) -> Filed:
+    def issue(self, month: CustomerMonth, allow: Collection[str] = ()) -> Filed:
         """Issues the statement of a month. Raises Refused where it may not be issued yet, or where it was."""
-        return self._issue(self.to_issue(month))
+        return self._issue(self.to_issue(month, allow))
 
     def correct(self, month: CustomerMonth) -> Filed:
         """Issues what the statement of a month is off by now. Raises Refused where there is nothing to correct."""
@@ -133,8 +133,8 @@ class Invoicing:
         self._check(month)
         return standing.filed, standing.difference
 
-    def _check(self, month: CustomerMonth) -> None:
-        if words := why_not_yet(month, self._settings, self._clock()):
+    def _check(self, month: CustomerMonth, allow: Collection[str] = ()) -> None:
+        if words := why_not_yet(month, self._settings, self._clock(), allow):
             raise Refused(f"nothing was issued for {month.customer_id}: {words}")
 
     def _issue(self, statement: Statement, corrects: Filed | None = None) -> Filed:
