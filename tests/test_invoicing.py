@@ -29,12 +29,14 @@ class Memory:
         mine = tuple(one for one in self.filed if one.statement.customer_id == customer_id)
         return (*mine, self.broken) if self.broken else mine
 
-    def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed:
+    def issue(self, prefix: str, year: int, make: Callable[[str], Filed], corrects: Filed | None = None) -> Filed:
         filed = make(number_of(prefix, year, len(self.filed) + 1))
         self.filed.append(filed)
         return filed
 
-    def change(self, filed: Filed, state: State, by: str, at: datetime, reason: str) -> Filed:
+    def change(
+        self, filed: Filed, state: State, by: str, at: datetime, reason: str, corrects: Filed | None = None
+    ) -> Filed:
         changed = replace(filed, state=state, changed_by=by, changed_at=at, reason=reason)
         self.filed[self.filed.index(filed)] = changed
         return changed
@@ -114,6 +116,18 @@ def test_what_is_corrected_is_void_only_after_its_corrections() -> None:
     invoicing(memory).correct(late(month()))
     with pytest.raises(Refused, match="INV-2024-000002: that one has to be void first"):
         invoicing(memory).mark("cust_abc123", "INV-2024-000001", "void")
+
+
+def test_a_correction_is_void_only_after_those_that_were_made_on_top_of_it() -> None:
+    memory = Memory()
+    invoicing(memory).issue(month())
+    invoicing(memory).correct(late(month()))
+    invoicing(memory).correct(month())
+    with pytest.raises(Refused, match="INV-2024-000003: that one has to be void first"):
+        invoicing(memory).mark("cust_abc123", "INV-2024-000002", "void")
+    invoicing(memory).mark("cust_abc123", "INV-2024-000003", "void")
+    invoicing(memory).mark("cust_abc123", "INV-2024-000002", "void")
+    assert invoicing(memory).standing(month()).difference is None
 
 
 def test_after_a_void_one_the_month_is_a_draft_again() -> None:

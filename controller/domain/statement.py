@@ -10,7 +10,7 @@ on the sum; every column adds up to its total. What was issued carries a hash of
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,13 @@ from controller.domain.usage import Certainty, CustomerMonth, Part, Source
 
 FORMAT = 1
 HUNDRED = Decimal(100)
+
+UNKNOWN = "unknown"
+"""The name by which a statement is allowed that is without what is not known."""
+NAMED = 5
+"""How many worksets are named, where it may be thousands."""
+
+LEAST_CERTAIN: tuple[Certainty, ...] = ("unknown", "estimated", "actual")
 
 State = Literal["draft", "issued", "paid", "void"]
 Kind = Literal["statement", "correction"]
@@ -48,6 +55,11 @@ class StatementLine:
     certainty: Certainty
     quantity: Decimal | None = None
     unit: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of its cost: the zeros that it has are none."""
+        return self.certainty == "unknown" and not self.listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,8 @@ class Filed:
     """A statement that was issued, as it is kept: what it says, which never changes, and what became of it.
 
     `kept` is the JSON that it was filed with, empty for a new one: a later version of this tool may know fields that an
-    earlier one did not write, and what was issued is kept as it was written.
+    earlier one did not write, and what was issued is kept as it was written. `nth`: the how-manieth correction it is of
+    what it corrects, void ones included; 0 for a statement.
     """
 
     statement: Statement
@@ -162,6 +175,7 @@ class Filed:
     changed_by: str = ""
     reason: str = ""
     format: int = FORMAT
+    nth: int = 0
     version: int = field(default=0, compare=False)
     kept: str = field(default="", compare=False, repr=False)
 
@@ -234,6 +248,8 @@ def correction(
 def why_not_comparable(issued: Statement, earlier: Sequence[Statement], month: CustomerMonth) -> str:
     """Why nobody can tell what AWS changed since; empty where it can be told."""
     counted = issued.made_from.currency
+    if any(line.certainty == "unknown" for line in month.lines):
+        return f"the cost of {_unknown(month)} is not known"
     if month.currency != counted:
         return f"{issued.number} was made from figures in {counted}, and they are in {month.currency} now"
     foreign = [one for one in earlier if one.currency != issued.currency]
@@ -265,8 +281,9 @@ def entry(filed: Filed) -> Entry:
     )
 
 
-def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime) -> str:
-    """Why no statement may be issued of this month; empty where it may."""
+def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime, allow: Collection[str] = ()) -> str:
+    """Why no statement may be issued of this month; empty where it may. `allow`: UNKNOWN, for one without what is not
+    known."""
     at = Month.parse(month.month)
     if now < at.end:
         return f"{at} is not over"
@@ -279,6 +296,8 @@ def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime
     if month.costs_estimated and now < at.end + timedelta(days=settings.close_days):
         day = at.end + timedelta(days=settings.close_days)
         return f"AWS has not closed {at} yet; from {day:%Y-%m-%d} on it may be issued even so"
+    if UNKNOWN not in allow and any(line.certainty == "unknown" for line in month.lines):
+        return f"the cost of {_unknown(month)} is not known; --allow {UNKNOWN} issues it without that"
     return ""
 
 
@@ -390,7 +409,9 @@ def _lines(month: CustomerMonth, conditions: _Conditions, unit: Decimal) -> tupl
     net = {key: amount * share for key, amount in listed.items()}
     charged = in_cents(net, unit=unit)
     return tuple(
-        _line(key[1], lines, listed[key], charged[key]) for key, lines in groups.items() if listed[key] or charged[key]
+        _line(key[1], lines, listed[key], charged[key])
+        for key, lines in groups.items()
+        if listed[key] or charged[key] or any(line.certainty == "unknown" for line in lines)
     )
 
 
@@ -404,7 +425,7 @@ def _by_service(month: CustomerMonth) -> dict[tuple[int, str], list[Any]]:
 def _line(service: str, lines: Sequence[Any], listed: Decimal, charged: Decimal) -> StatementLine:
     units = {line.unit for line in lines if line.quantity is not None}
     counted = len(units) == 1 and all(line.quantity is not None for line in lines)
-    certain = all(line.certainty == "actual" for line in lines)
+    certainties = {line.certainty for line in lines}
     return StatementLine(
         service=service,
         part=lines[0].part,
@@ -413,7 +434,7 @@ def _line(service: str, lines: Sequence[Any], listed: Decimal, charged: Decimal)
         charged=charged,
         exact=sum((line.exact for line in lines), ZERO),
         sources=tuple(sorted({line.source for line in lines})),
-        certainty="actual" if certain else "estimated",
+        certainty=next((one for one in LEAST_CERTAIN if one in certainties), "actual"),
         quantity=sum((line.quantity for line in lines), ZERO) if counted else None,
         unit=units.pop() if counted else "",
     )
@@ -475,6 +496,8 @@ def _sender(settings: StatementSettings) -> Party:
 
 
 def _notes(month: CustomerMonth, settings: StatementSettings) -> Iterable[str]:
+    if unknown := _unknown(month):
+        yield f"Not in it, since it is not known: the cost of {unknown}."
     if month.excluded:
         kinds = ", ".join(sorted({row.record_type for row in month.excluded}))
         yield f"Not part of it, as set: what AWS books as {kinds}."
@@ -486,7 +509,26 @@ def _notes(month: CustomerMonth, settings: StatementSettings) -> Iterable[str]:
         yield settings.note
 
 
+def _unknown(month: CustomerMonth) -> str:
+    """What there is no cost of: services, and the worksets that the ledger has none for; empty where there is all."""
+    services = sorted({line.service for line in month.lines if line.certainty == "unknown"})
+    worksets = _without_cost(month, "completed") or (_without_cost(month, "failed") if services else [])
+    names = [*worksets[:NAMED], *([f"{len(worksets) - NAMED:,} more"] if len(worksets) > NAMED else [])]
+    of = ", ".join(services)
+    if not names:
+        return of
+    return f"{of} (worksets {', '.join(names)})" if of else f"the worksets {', '.join(names)}"
+
+
+def _without_cost(month: CustomerMonth, outcome: str) -> list[str]:
+    """The worksets that are charged by the ledger, which says of none of these what it cost."""
+    if month.compute_source != "ledger":
+        return []
+    return [one.workset_id for one in month.worksets if one.has_ended and one.cost is None and one.outcome == outcome]
+
+
 def _digest(month: CustomerMonth) -> str:
     """Changes when, and only when, a figure does that a statement is made of."""
-    told = [[line.service, line.part, str(line.exact), str(line.amount), line.source] for line in month.lines]
+    lines = month.lines if month.is_known else ()
+    told = [[line.service, line.part, str(line.exact), str(line.amount), line.source] for line in lines]
     return hashlib.sha256(json.dumps([month.customer_id, month.month, told]).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from controller.domain.money import ZERO, coin
 from controller.domain.settings import ExchangeRate, StatementSettings, TaxRule
 from controller.domain.statement import (
+    UNKNOWN,
     Statement,
     correction,
     draft,
@@ -139,6 +140,40 @@ def test_only_a_month_that_is_closed_is_issued(month: CustomerMonth, now: dateti
     found = why_not_yet(month, PLAIN, now)
     assert words in found
     assert bool(found) == bool(words)
+
+
+def unmeasured() -> CustomerMonth:
+    """Compute is by the ledger, and that has no cost of one workset of two, which makes the line unknown here."""
+    compute = replace(acme().lines[0], amount=ZERO, exact=ZERO, certainty="unknown")
+    worksets = tuple(replace(one, cost=None, certainty="unknown") for one in acme().worksets)
+    return closed(lines=(compute, *acme().lines[1:]), worksets=worksets)
+
+
+def test_what_is_not_known_is_not_issued_unless_that_is_allowed() -> None:
+    why = why_not_yet(unmeasured(), PLAIN, FEBRUARY_12)
+    assert "EC2 Compute (worksets ws-001) is not known; --allow unknown" in why
+    assert why_not_yet(unmeasured(), PLAIN, FEBRUARY_12, [UNKNOWN]) == ""
+
+
+def test_what_is_not_known_stands_on_the_statement_as_unknown_and_in_a_note() -> None:
+    statement = draft(unmeasured(), PLAIN)
+    compute = next(line for line in statement.lines if line.part == "compute")
+    assert (compute.certainty, compute.is_unknown) == ("unknown", True)
+    assert "Not in it, since it is not known: the cost of EC2 Compute (worksets ws-001)." in statement.notes
+    adds_up(statement)
+
+
+def test_a_workset_without_a_cost_among_others_is_named_on_the_statement() -> None:
+    worksets = (replace(acme().worksets[0], cost=None), *acme().worksets[1:])
+    assert (
+        "Not in it, since it is not known: the cost of the worksets ws-001."
+        in draft(closed(worksets=worksets), PLAIN).notes
+    )
+
+
+def test_what_is_not_known_now_is_no_change_of_aws() -> None:
+    issued = issue(draft(closed(), PLAIN), "INV-1", date(2024, 2, 3))
+    assert "EC2 Compute" in why_not_comparable(issued, (), unmeasured())
 
 
 def test_a_correction_makes_up_the_difference_by_service() -> None:

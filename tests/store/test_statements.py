@@ -15,7 +15,9 @@ from controller.aws.clients import Aws
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings, TableSettings
 from controller.domain.statement import Entry, Filed, draft, hash_of, issue
-from controller.errors import Failure, PermanentFailure, TransientFailure
+from controller.domain.usage import CustomerMonth
+from controller.errors import Failure, PermanentFailure, Refused, TransientFailure
+from controller.invoicing import Invoicing
 from controller.sandbox import Sandbox
 from controller.store.statements import MONTH, RECORD, Statements
 from controller.store.tables import make
@@ -234,3 +236,103 @@ def test_what_other_versions_wrote_is_read_and_stays_as_they_wrote_it(
     after = statements.of_customer("cust_abc123")[0]
     assert isinstance(after, Filed)
     assert (after.state, after.hash, after.kept) == ("paid", before.hash, before.kept)
+
+
+# Two at once
+
+
+class Interrupted(Aws):
+    """Before its call of this count, something else happens, from beginning to end."""
+
+    def __init__(self, at: int, something: Callable[[], object]) -> None:
+        super().__init__(sleep=lambda _: None)
+        self._left, self._something = at, something
+
+    def call(self, *names: Any, **parameters: Any) -> dict[str, Any]:
+        self._left -= 1
+        if self._left == -1:
+            self._something()
+        return super().call(*names, **parameters)
+
+
+def invoicing(aws: Aws) -> Invoicing:
+    return Invoicing(Statements(aws, TABLE, sleep=lambda _: None), StatementSettings(), lambda: NOW, "a person")
+
+
+def january(lines: int = 6) -> CustomerMonth:
+    """With so many of its lines left."""
+    return replace(acme(), lines=acme().lines[:lines], costs_as_of=NOW, costs_estimated=False)
+
+
+def attempt(what: Callable[[Invoicing], object], aws: Aws) -> str:
+    try:
+        what(invoicing(aws))
+    except (Refused, Failure) as error:
+        return type(error).__name__
+    return ""
+
+
+def correct(flow: Invoicing) -> object:
+    return flow.correct(january(2))
+
+
+def correct_more(flow: Invoicing) -> object:
+    return flow.correct(january(1))
+
+
+def void(number: str) -> Callable[[Invoicing], object]:
+    return lambda flow: flow.mark("cust_abc123", number, "void")
+
+
+CALLS = 8
+"""As many as one of them makes, and one more."""
+
+
+@pytest.mark.parametrize("at", range(CALLS))
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (correct, correct),
+        (correct, correct_more),
+        (correct, void("INV-2024-000001")),
+        (void("INV-2024-000001"), correct),
+        (correct, void("INV-2024-000002")),
+        (void("INV-2024-000002"), correct),
+    ],
+    ids=["same", "other", "void-while-correct", "correct-while-void", "void-correction", "correct-while-void-it"],
+)
+def test_however_two_meet_what_is_charged_is_what_one_of_them_made_of_what_it_saw(
+    aws: Aws, first: Callable[[Invoicing], object], second: Callable[[Invoicing], object], at: int
+) -> None:
+    flow = invoicing(aws)
+    flow.issue(january())
+    flow.correct(january(4))
+    attempt(first, Interrupted(at, lambda: attempt(second, aws)))
+
+    found = [one for one in Statements(aws, TABLE).of_customer("cust_abc123") if isinstance(one, Filed)]
+    counting = [one.statement for one in found if one.state != "void"]
+    assert [one.statement.number for one in found] == [f"INV-2024-{at + 1:06}" for at in range(len(found))]
+    assert all(one.kind == "statement" or one.corrects in {other.number for other in counting} for one in counting)
+    total = sum((one.total for one in counting), Decimal(0))
+    assert total in {draft(january(left), StatementSettings()).total for left in (6, 4, 2, 1)}
+    assert {one.number: one.state for one in entries(Statements(aws, TABLE))} == {
+        one.statement.number: one.state for one in found
+    }
+
+
+def test_many_that_correct_at_once_correct_once(aws: Aws) -> None:
+    invoicing(aws).issue(january())
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: attempt(correct, Aws()), range(8)))
+    assert sorted(told) == ["", *["Refused"] * 7]
+    assert len(Statements(aws, TABLE).of_customer("cust_abc123")) == 2
+
+
+def test_what_a_correction_of_before_they_were_counted_says_counts(statements: Statements, aws: Aws) -> None:
+    put_kept(aws)
+    (note,) = [one for one in statements.of_customer("cust_abc123") if isinstance(one, Filed) and not one.version][1:]
+    statements.change(note, "void", "a person", NOW, "wrong")
+    assert {one.number: one.state for one in entries(statements)} == {
+        "INV-2024-000001": "issued",
+        "INV-2024-000002": "void",
+    }
