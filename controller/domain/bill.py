@@ -38,6 +38,7 @@ class Bill:
     asked_at: datetime
     pages: int
     currency: str
+    account_id: str
 
 
 def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -> Bill:
@@ -61,6 +62,7 @@ def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -
         asked_at=reading.as_of,
         pages=reading.pages,
         currency=reading.currency,
+        account_id=reading.account_id,
     )
 
 
@@ -87,6 +89,7 @@ def stored_bill(account: AccountMonth, customers: Iterable[CustomerMonth]) -> Bi
         asked_at=account.asked_at,
         pages=account.pages,
         currency=account.currency,
+        account_id=account.account_id,
     )
 
 
