@@ -29,6 +29,7 @@ PRECISION = 38
 
 
 def as_csv(version: Version, rows: Sequence[Row]) -> str:
+    """For programs: text stands as it is, also where a spreadsheet takes it for a formula, so that names still join."""
     text = io.StringIO()
     writer = csv.writer(text)
     wanted = columns(version)
@@ -49,7 +50,7 @@ def field(value: Any) -> str:
     return str(value)
 
 
-def write_parquet(version: Version, rows: Sequence[Row], out: Path) -> None:
+def as_parquet(version: Version, rows: Sequence[Row]) -> bytes:
     """Through DuckDB, which reads our own CSV with the types of the columns. Raises InvalidInput without it."""
     try:
         import duckdb
@@ -57,12 +58,13 @@ def write_parquet(version: Version, rows: Sequence[Row], out: Path) -> None:
         raise InvalidInput("Parquet needs DuckDB: pip install 'daylily-reconcile[data]'") from error
     types = {column.name: _type(column) for column in columns(version)}
     with TemporaryDirectory() as folder, duckdb.connect() as database:
-        source = Path(folder) / "focus.csv"
+        source, made = Path(folder) / "focus.csv", Path(folder) / "focus.parquet"
         source.write_text(as_csv(version, rows), encoding="utf-8")
         database.execute("SET TimeZone = 'UTC'")
         read = "SELECT * FROM read_csv(?, header = true, columns = ?, nullstr = '', auto_detect = false)"
         database.execute(f"CREATE TABLE charges AS {read}", [str(source), types])
-        database.execute(f"COPY charges TO '{str(out).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)")
+        database.execute("COPY charges TO ? (FORMAT parquet)", [str(made)])
+        return made.read_bytes()
 
 
 def _type(column: Column) -> str:
