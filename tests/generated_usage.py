@@ -131,6 +131,7 @@ def account(**more: Any) -> AccountMonth:
         ),
         "estimated": False,
         "asked_at": AS_OF,
+        "account_id": "123456789012",
     }
     return AccountMonth(**given | more)
 

@@ -83,7 +83,10 @@ class FakeCosts:
         apart = tuple(row for row in rows if row.record_type)
         open_ = frozenset(names) - self.meter.closed
         names, refused = tuple(name for name in names if name not in self.meter.refused), self.meter.refused
-        return CostReading(self.account, names, kept, apart, open_, self.meter.clock(), 2, self.meter.currency, refused)
+        now, id_ = self.meter.clock(), "123456789012"
+        return CostReading(
+            self.account, names, kept, apart, open_, now, 2, self.meter.currency, refused, account_id=id_
+        )
 
 
 @dataclass

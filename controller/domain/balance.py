@@ -25,6 +25,7 @@ def account_month(bill: Bill, customers: Collection[CustomerMonth], *, settled: 
         asked_at=bill.asked_at,
         pages=bill.pages,
         currency=bill.currency,
+        account_id=bill.account_id,
     )
 
 

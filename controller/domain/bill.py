@@ -39,6 +39,7 @@ class Bill:
     asked_at: datetime
     pages: int
     currency: str
+    account_id: str
     restated: bool = False
 
 
@@ -63,6 +64,7 @@ def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -
         asked_at=reading.as_of,
         pages=reading.pages,
         currency=reading.currency,
+        account_id=reading.account_id,
     )
 
 
@@ -89,6 +91,7 @@ def stored_bill(account: AccountMonth, customers: Iterable[CustomerMonth]) -> Bi
         asked_at=account.asked_at,
         pages=account.pages,
         currency=account.currency,
+        account_id=account.account_id,
     )
 
 

@@ -1,14 +1,15 @@
 """The charges of a month as FOCUS rows: the FinOps Open Cost and Usage Specification, 1.2 and 1.3. Pure.
 
 What our organisation charges its customers: a row for each line and each tax of each statement, and for what nobody is
-charged. A discount is in its row, as the specification asks, not a row of its own; no commitments are passed on, so the
-effective cost is the billed one. https://focus.finops.org/focus-specification/
+charged. The specification wants a quantity and a unit price of each usage; what has none is an adjustment. A discount
+is in its row, as the specification asks, not a row of its own; no commitments are passed on, so the effective cost is
+the billed one. https://focus.finops.org/focus-specification/
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, Literal
 
 from controller.domain.bill import CUSTOMER_TAG
@@ -22,19 +23,15 @@ Kind = Literal["string", "decimal", "datetime", "json"]
 Row = dict[str, Any]
 """A value by column: text, Decimal, datetime or a mapping for JSON; None is null."""
 
-CATEGORIES: Mapping[Part, str] = {
-    "compute": "Compute",
-    "storage": "Storage",
-    "data_transfer": "Networking",
-    "other": "Other",
+CATEGORIES: Mapping[Part, tuple[str, str]] = {
+    "compute": ("Compute", "Virtual Machines"),
+    "storage": ("Storage", "Object Storage"),
+    "data_transfer": ("Networking", "Other (Networking)"),
+    "other": ("Other", "Other (Other)"),
 }
-SUBCATEGORIES: Mapping[Part, str] = {
-    "compute": "Virtual Machines",
-    "storage": "Object Storage",
-    "data_transfer": "Other (Networking)",
-    "other": "Other (Other)",
-}
-"""From the specification's closed lists."""
+"""ServiceCategory and ServiceSubcategory from the specification's closed lists."""
+OF_SERVICES = {"FSx Lustre": ("Storage", "File Storage"), "S3 Requests": ("Storage", "Object Storage")}
+"""The same of services that are another part here: the seed counts them apart from storage."""
 
 UNITS = {
     "vCPU-Hours": "vCPU-Hours",
@@ -44,14 +41,20 @@ UNITS = {
     "Hrs": "Hours",
     "Requests": "Requests",
 }
-"""AWS's units in the grammar of the specification. S3 counts 2^30 bytes as a GB, which FOCUS writes GiB."""
+"""AWS's units in the grammar of the specification; others stay as AWS writes them. S3 counts 2^30 bytes as a GB, which
+FOCUS writes GiB."""
 
 AWS = "Amazon Web Services"
 
 
+SCALE = 10
+PRICE_SCALE = 20
+"""Decimals of a unit price: times a quantity of billions it is the cost, to far less than a cent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`required` False: it may be null. `first`, `last`: the versions that have it."""
+    """`required` False: it may be null. `first`, `last`: the versions that have it. `scale`: a number's decimals."""
 
     name: str
     kind: Kind
@@ -60,6 +63,7 @@ class Column:
     last: Version = "1.3"
     mandatory: bool = True
     """Whether the specification wants the column in every dataset."""
+    scale: int = SCALE
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -79,13 +83,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("ConsumedQuantity", "decimal", required=False, mandatory=False),
     Column("ConsumedUnit", "string", required=False, mandatory=False),
     Column("ContractedCost", "decimal"),
-    Column("ContractedUnitPrice", "decimal", required=False, mandatory=False),
+    Column("ContractedUnitPrice", "decimal", required=False, mandatory=False, scale=PRICE_SCALE),
     Column("EffectiveCost", "decimal"),
     Column("HostProviderName", "string", first="1.3"),
     Column("InvoiceId", "string", required=False, mandatory=False),
     Column("InvoiceIssuerName", "string"),
     Column("ListCost", "decimal"),
-    Column("ListUnitPrice", "decimal", required=False, mandatory=False),
+    Column("ListUnitPrice", "decimal", required=False, mandatory=False, scale=PRICE_SCALE),
     Column("PricingCategory", "string", required=False, mandatory=False),
     Column("PricingQuantity", "decimal", required=False),
     Column("PricingUnit", "string", required=False),
@@ -120,17 +124,21 @@ def rows(
 ) -> list[Row]:
     """The rows of a month, in a fixed order. `statements`: those that were issued, and corrections, or drafts."""
     names = [column.name for column in columns(version)]
-    found = [row for one, statement in statements for row in _rows_of(issuer, month, one, statement)]
+    ids = {one.account: one.account_id for one in accounts}
+    found = [row for one, statement in statements for row in _rows_of(issuer, month, one, statement, ids)]
     found += [
         row for account in sorted(accounts, key=lambda one: one.account) for row in _nobodys(issuer, month, account)
     ]
     return [{name: row.get(name) for name in names} for row in found]
 
 
-def _rows_of(issuer: str, month: Month, customer: CustomerMonth, statement: Statement) -> Iterator[Row]:
+def _rows_of(
+    issuer: str, month: Month, customer: CustomerMonth, statement: Statement, ids: Mapping[str, str]
+) -> Iterator[Row]:
     common = {
-        **_common(issuer, month, statement.account_id or customer.paid_by, statement.currency),
-        "ChargeClass": "Correction" if statement.kind == "correction" else None,
+        **_common(issuer, month, ids.get(customer.paid_by, ""), customer.paid_by, statement.currency),
+        **_billed_to(statement),
+        **_corrected(statement),
         "InvoiceId": statement.number,
         "SubAccountId": statement.customer_id,
         "SubAccountName": statement.receiver.name,
@@ -141,7 +149,7 @@ def _rows_of(issuer: str, month: Month, customer: CustomerMonth, statement: Stat
         "x_DiscountPercent": statement.discount_percent,
     }
     for line in statement.lines:
-        yield {**common, **_charge(line), **_prices(line, statement)}
+        yield {**common, **_charge(line), **_priced(line, is_correction=statement.kind == "correction")}
     for tax in statement.taxes:
         yield {
             **common,
@@ -159,9 +167,9 @@ def _rows_of(issuer: str, month: Month, customer: CustomerMonth, statement: Stat
         }
 
 
-def _common(issuer: str, month: Month, account: str, currency: str) -> Row:
+def _common(issuer: str, month: Month, account_id: str, account: str, currency: str) -> Row:
     return {
-        "BillingAccountId": account,
+        "BillingAccountId": account_id or None,
         "BillingAccountName": account,
         "BillingAccountType": "AWS account",
         "BillingCurrency": currency,
@@ -178,60 +186,85 @@ def _common(issuer: str, month: Month, account: str, currency: str) -> Row:
     }
 
 
+def _billed_to(statement: Statement) -> Row:
+    """The account that the manifest names, if any; nothing here knows what it is called."""
+    if statement.account_id is None:
+        return {}
+    return {"BillingAccountId": statement.account_id, "BillingAccountName": None}
+
+
+def _corrected(statement: Statement) -> Row:
+    """A correction is billed in the month that it is issued in, and says by its charge period what it corrects: it is
+    one "to a previously invoiced billing period" (FOCUS 1.2, ChargeClass), and within its own it would be none.
+    """
+    if statement.kind != "correction":
+        return {}
+    if statement.issued_on is None:
+        return {"ChargeClass": "Correction"}
+    billed = Month(statement.issued_on.year, statement.issued_on.month)
+    return {"ChargeClass": "Correction", "BillingPeriodStart": billed.start, "BillingPeriodEnd": billed.end}
+
+
 def _charge(line: StatementLine) -> Row:
     return {
-        "ChargeCategory": "Usage",
         "ChargeDescription": line.service,
         "BilledCost": line.charged,
         "EffectiveCost": line.charged,
         "ContractedCost": line.charged,
         "ListCost": line.listed,
-        "PricingCategory": "Standard",
-        "ServiceCategory": CATEGORIES[line.part],
-        "ServiceSubcategory": SUBCATEGORIES[line.part],
-        "ServiceName": line.service,
+        **_service(line.service, line.part),
         "x_Certainty": line.certainty,
         "x_Source": " ".join(line.sources),
     }
 
 
-PRICE = Decimal("1E-10")
-"""The last digit of a unit price: times the quantity it is the cost, to far less than a cent."""
+def _service(name: str, part: Part) -> Row:
+    category, subcategory = OF_SERVICES.get(name, CATEGORIES[part])
+    return {"ServiceCategory": category, "ServiceSubcategory": subcategory, "ServiceName": name}
 
 
-def _prices(line: StatementLine, statement: Statement) -> Row:
-    """A quantity of zero has no price; nor has what is measured in no unit that FOCUS can write."""
-    unit = UNITS.get(line.unit)
-    if unit is None or not line.quantity:
-        return {"PricingQuantity": None, "PricingUnit": None}
+def _priced(line: StatementLine, *, is_correction: bool) -> Row:
+    """What was used, at its unit prices, which are never below zero. A correction may leave them out."""
+    quantity = _rounded(line.quantity or ZERO, SCALE)
+    if quantity <= 0 or not line.unit or line.listed < 0 or line.charged < 0:
+        return {"ChargeCategory": "Usage" if is_correction else "Adjustment"}
+    unit = UNITS.get(line.unit, line.unit)
     return {
-        "PricingQuantity": line.quantity,
+        "ChargeCategory": "Usage",
+        "PricingCategory": "Standard",
+        "PricingQuantity": quantity,
         "PricingUnit": unit,
-        "ConsumedQuantity": line.quantity,
+        "ConsumedQuantity": quantity,
         "ConsumedUnit": unit,
-        "ListUnitPrice": (line.listed / line.quantity).quantize(PRICE),
-        "ContractedUnitPrice": (line.charged / line.quantity).quantize(PRICE),
+        "ListUnitPrice": _rounded(line.listed / quantity, PRICE_SCALE),
+        "ContractedUnitPrice": _rounded(line.charged / quantity, PRICE_SCALE),
     }
 
 
+def _rounded(number: Decimal, scale: int) -> Decimal:
+    """Also a number that has more digits than arithmetic here has otherwise."""
+    with localcontext(prec=60):
+        return round(number, scale)
+
+
 def _nobodys(issuer: str, month: Month, account: AccountMonth) -> Iterator[Row]:
-    """What nobody is charged for: no sub-account, no invoice; it is billed to our organisation."""
+    """What nobody is charged for: no sub-account, no invoice; it is billed to our organisation. What is left of a
+    service when customers are charged has no quantity.
+    """
     sums: dict[tuple[Part, str], Decimal] = {}
     for line in account.lines:
         sums[line.part, line.service] = sums.get((line.part, line.service), ZERO) + line.amount
     for (part, service), amount in sums.items():
         yield {
-            **_common(issuer, month, account.account, account.currency),
-            "ChargeCategory": "Usage",
+            **_common(issuer, month, account.account_id, account.account, account.currency),
+            "ChargeCategory": "Adjustment",
             "ChargeDescription": f"{service}, not allocated to a customer",
             "BilledCost": amount,
             "EffectiveCost": amount,
             "ContractedCost": amount,
             "ListCost": amount,
             "InvoiceIssuerName": AWS,
-            "ServiceCategory": CATEGORIES[part],
-            "ServiceSubcategory": SUBCATEGORIES[part],
-            "ServiceName": service,
+            **_service(service, part),
             "x_Certainty": "estimated" if account.estimated else "actual",
             "x_Source": "cost_explorer",
         }
@@ -251,6 +284,7 @@ class Breach:
 
 
 CHARGE_CATEGORIES = frozenset({"Usage", "Purchase", "Tax", "Credit", "Adjustment"})
+PRICING_CATEGORIES = frozenset({"Standard", "Dynamic", "Committed", "Other"})
 SERVICE_CATEGORIES = frozenset({
     "AI and Machine Learning", "Analytics", "Business Applications", "Compute", "Databases", "Developer Tools",
     "Multicloud", "Identity", "Integration", "Internet of Things", "Management and Governance", "Media", "Migration",
@@ -310,15 +344,7 @@ def _is_moment(value: Any) -> bool:
 
 
 def _check_together(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
-    category = row.get("ChargeCategory")
-    if category is not None and category not in CHARGE_CATEGORIES:
-        yield Breach(number, "ChargeCategory", "closed-list", f"{category!r} is none of the allowed values")
-    if row.get("ServiceCategory") is not None and row["ServiceCategory"] not in SERVICE_CATEGORIES:
-        yield Breach(
-            number, "ServiceCategory", "closed-list", f"{row['ServiceCategory']!r} is none of the allowed values"
-        )
-    if row.get("ChargeClass") not in (None, "Correction"):
-        yield Breach(number, "ChargeClass", "closed-list", "must be null or Correction")
+    yield from _check_lists(number, row)
     currency = row.get("BillingCurrency")
     if isinstance(currency, str) and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
         yield Breach(number, "BillingCurrency", "iso-4217", "must be a currency code")
@@ -327,18 +353,62 @@ def _check_together(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
         last: Any = row.get(end)
         if _is_moment(first) and _is_moment(last) and not first < last:
             yield Breach(number, end, "period", f"must be after {start}: the end is exclusive")
-    if category == "Tax" and row.get("PricingQuantity") is not None:
-        yield Breach(number, "PricingQuantity", "tax", "must be null for a tax")
-    if (row.get("PricingQuantity") is None) != (row.get("PricingUnit") is None):
-        yield Breach(number, "PricingUnit", "quantity-and-unit", "a quantity and its unit come together")
+    yield from _check_pricing(number, row)
+    yield from _check_consumed(number, row)
     yield from _check_prices(number, row)
 
 
+CLOSED_LISTS: Mapping[str, Collection[str]] = {
+    "ChargeCategory": CHARGE_CATEGORIES,
+    "ServiceCategory": SERVICE_CATEGORIES,
+    "PricingCategory": PRICING_CATEGORIES,
+    "ChargeClass": ("Correction",),
+}
+
+
+def _check_lists(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
+    for name, allowed in CLOSED_LISTS.items():
+        if row.get(name) is not None and row[name] not in allowed:
+            yield Breach(number, name, "closed-list", f"{row[name]!r} is none of the allowed values")
+
+
+PRICING = ("PricingCategory", "PricingQuantity", "PricingUnit", "ListUnitPrice", "ContractedUnitPrice")
+
+
+def _check_pricing(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
+    """What is used or bought has a quantity and prices, unless it is corrected; a tax has none."""
+    category = row.get("ChargeCategory")
+    needed = category in ("Usage", "Purchase") and row.get("ChargeClass") != "Correction"
+    for name in PRICING:
+        if needed and row.get(name, "") is None:
+            yield Breach(number, name, "priced", f"must not be null where ChargeCategory is {category}")
+        if category == "Tax" and row.get(name) is not None:
+            yield Breach(number, name, "tax", "must be null for a tax")
+    if (row.get("PricingQuantity") is None) != (row.get("PricingUnit") is None):
+        yield Breach(number, "PricingUnit", "quantity-and-unit", "a quantity and its unit come together")
+
+
+def _check_consumed(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
+    is_used = row.get("ChargeCategory") == "Usage" and row.get("CommitmentDiscountStatus") != "Unused"
+    for name in ("ConsumedQuantity", "ConsumedUnit"):
+        if is_used and row.get("ChargeClass") != "Correction" and row.get(name, "") is None:
+            yield Breach(number, name, "consumed", "must not be null where ChargeCategory is Usage")
+        if not is_used and row.get(name) is not None:
+            yield Breach(number, name, "consumed", "must be null where nothing was used")
+
+
 def _check_prices(number: int, row: Mapping[str, Any]) -> Iterator[Breach]:
-    """A unit price times the quantity is the cost, but for what rounding to a cent takes."""
+    """A unit price is not below zero, and times the quantity it is the cost, but for what rounding to a cent takes; in
+    a correction each may be corrected by itself.
+    """
     quantity = row.get("PricingQuantity")
     for price, cost in (("ListUnitPrice", "ListCost"), ("ContractedUnitPrice", "ContractedCost")):
-        if isinstance(quantity, Decimal) and isinstance(row.get(price), Decimal) and isinstance(row.get(cost), Decimal):
-            apart = abs(row[price] * quantity - row[cost])
+        value, whole = row.get(price), row.get(cost)
+        if isinstance(value, Decimal) and value < 0:
+            yield Breach(number, price, "negative-price", "must not be below zero")
+        if row.get("ChargeClass") == "Correction":
+            continue
+        if isinstance(quantity, Decimal) and isinstance(value, Decimal) and isinstance(whole, Decimal):
+            apart = abs(value * quantity - whole)
             if apart > Decimal("0.01"):
                 yield Breach(number, price, "unit-price", f"times the quantity it is {apart:.4f} away from {cost}")

@@ -55,6 +55,7 @@ class CostReading:
     `rows` together are the account's whole cost but the excluded record types, which are in `excluded`. `estimated`:
     the months whose bill AWS has not closed. `currency` is the unit that AWS counts in. `refused`: months that it was
     asked about and did not tell, with the reason; they are not in `months`. `notes`: what else people should know.
+    `account` is the account's name, `account_id` its 12 digits.
     """
 
     account: str
@@ -67,6 +68,7 @@ class CostReading:
     currency: str = "USD"
     refused: Mapping[str, Failure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    account_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +253,7 @@ class AccountMonth:
     asked_at: AwareDatetime | None = None
     pages: int = 0
     currency: str = "USD"
+    account_id: str = ""
     format: int = FORMAT
 
     @property

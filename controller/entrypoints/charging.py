@@ -17,6 +17,7 @@ from controller.domain.settings import Settings
 from controller.domain.statement import Filed, Statement, draft
 from controller.domain.usage import AccountMonth, CustomerMonth
 from controller.entrypoints import exit_codes, inputs, terminal
+from controller.entrypoints.files import save
 from controller.entrypoints.telling import tell
 from controller.errors import Failure, ReconcileError
 from controller.render import bill_check_view, chargeback_view, focus_file
@@ -82,14 +83,13 @@ def export(
         return exit_codes.PARTIAL if report.problems else exit_codes.OK
     rows = _focus_rows(read, version)
     if what == "parquet" and out:
-        focus_file.write_parquet(version, rows, out)
+        save(out, focus_file.as_parquet(version, rows))
     else:
         _write(out, focus_file.as_csv(version, rows))
     if out:
         beside = out.with_name(f"{out.name}.metadata.json")
-        beside.write_text(
-            focus_file.metadata(version, read.books.clock(), f"daylily-reconcile {__version__}"), encoding="utf-8"
-        )
+        told = focus_file.metadata(version, read.books.clock(), f"daylily-reconcile {__version__}")
+        save(beside, told.encode())
         terminal.say(f"{len(rows):,} rows in {out}, their schema in {beside}")
     broken = validate and _tell_breaches(version, rows)
     return exit_codes.PARTIAL if read.broken or broken else exit_codes.OK
@@ -137,7 +137,7 @@ def _write(out: Path | None, text: str) -> None:
     if out is None:
         terminal.write(text)
     else:
-        out.write_text(text, encoding="utf-8", newline="")
+        save(out, text.encode())
 
 
 def _read(month: Month | None, settings: Path | None) -> _Month:

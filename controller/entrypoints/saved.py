@@ -7,6 +7,7 @@ from pathlib import Path
 from controller.bootstrap import House
 from controller.domain.saved_plan import FORMAT, STALE, Basis, PlanOptions, SavedPlan, owner_digests, stale
 from controller.entrypoints import terminal
+from controller.entrypoints.files import save
 from controller.entrypoints.inputs import Inputs
 from controller.errors import InvalidInput, Refused
 from controller.fleet import FleetPlan, Progress
@@ -25,13 +26,7 @@ def write(path: Path, plan: FleetPlan, basis: Basis, options: PlanOptions, hours
         options=options,
         owners=owner_digests(plan.touched(prune=options.prune)),
     )
-    part = path.with_name(f".{path.name}.{saved.id[:8]}")
-    try:
-        part.write_text(plan_file.write(plan, saved, redact=redact), encoding="ascii")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InvalidInput(f"the plan could not be saved: {path}: {error.strerror}") from error
+    save(path, plan_file.write(plan, saved, redact=redact).encode("ascii"), "the plan")
     terminal.say(f"Saved {path}, good until {moment(saved.expires)}. To apply it: reconcile --apply {path}")
 
 

@@ -15,6 +15,7 @@ from controller.domain.statement import Entry, Filed, State, Statement, entry
 from controller.domain.usage import CustomerMonth
 from controller.entrypoints import exit_codes, inputs, terminal
 from controller.entrypoints.choosing import choose
+from controller.entrypoints.files import save
 from controller.entrypoints.shelves import Readings, begun, collect, names_of, never
 from controller.entrypoints.telling import tell
 from controller.errors import AccountFailure, Failure, ReconcileError, Refused
@@ -354,7 +355,8 @@ def _deliver(form: str, out: Path | None, standing: Standing) -> None:
         return
     made = _made(form, standing)
     if out:
-        _save(out, made.encode() if isinstance(made, str) else made)
+        save(out, made.encode() if isinstance(made, str) else made)
+        terminal.say(f"Saved {out}")
     elif isinstance(made, str):
         terminal.write(made)
     else:
@@ -379,18 +381,6 @@ def _made(form: str, standing: Standing) -> str | bytes:
             return statement_pdf.pdf(sheet(standing.shown, standing.filed))
         case _:
             return str(statement_view.page(standing))
-
-
-def _save(path: Path, data: bytes) -> None:
-    """In one step: a file of that name is replaced, and never half written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ReconcileError(f"it could not be saved: {path}: {error.strerror}") from error
-    terminal.say(f"Saved {path}")
 
 
 def _tell_list(desk: _Desk, found: Sequence[Entry], form: str, none: str) -> None:

@@ -20,14 +20,16 @@ from controller.render.phrases import iso
 
 TYPES: Mapping[Kind, str] = {
     "string": "VARCHAR",
-    "decimal": "DECIMAL(38, 10)",
+    "decimal": "DECIMAL",
     "datetime": "TIMESTAMP WITH TIME ZONE",
     "json": "VARCHAR",
 }
 """The columns of a Parquet file, in DuckDB's words."""
+PRECISION = 38
 
 
 def as_csv(version: Version, rows: Sequence[Row]) -> str:
+    """For programs: text stands as it is, also where a spreadsheet takes it for a formula, so that names still join."""
     text = io.StringIO()
     writer = csv.writer(text)
     wanted = columns(version)
@@ -48,20 +50,25 @@ def field(value: Any) -> str:
     return str(value)
 
 
-def write_parquet(version: Version, rows: Sequence[Row], out: Path) -> None:
+def as_parquet(version: Version, rows: Sequence[Row]) -> bytes:
     """Through DuckDB, which reads our own CSV with the types of the columns. Raises InvalidInput without it."""
     try:
         import duckdb
     except ModuleNotFoundError as error:
         raise InvalidInput("Parquet needs DuckDB: pip install 'daylily-reconcile[data]'") from error
-    types = {column.name: TYPES[column.kind] for column in columns(version)}
+    types = {column.name: _type(column) for column in columns(version)}
     with TemporaryDirectory() as folder, duckdb.connect() as database:
-        source = Path(folder) / "focus.csv"
+        source, made = Path(folder) / "focus.csv", Path(folder) / "focus.parquet"
         source.write_text(as_csv(version, rows), encoding="utf-8")
         database.execute("SET TimeZone = 'UTC'")
         read = "SELECT * FROM read_csv(?, header = true, columns = ?, nullstr = '', auto_detect = false)"
         database.execute(f"CREATE TABLE charges AS {read}", [str(source), types])
-        database.execute(f"COPY charges TO '{str(out).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)")
+        database.execute("COPY charges TO ? (FORMAT parquet)", [str(made)])
+        return made.read_bytes()
+
+
+def _type(column: Column) -> str:
+    return f"DECIMAL({PRECISION}, {column.scale})" if column.kind == "decimal" else TYPES[column.kind]
 
 
 def metadata(version: Version, created: datetime, creator: str) -> str:
@@ -79,4 +86,4 @@ def metadata(version: Version, created: datetime, creator: str) -> str:
 def _definition(column: Column) -> dict[str, Any]:
     kinds = {"string": "STRING", "decimal": "DECIMAL", "datetime": "DATETIME", "json": "JSON"}
     told: dict[str, Any] = {"ColumnName": column.name, "DataType": kinds[column.kind]}
-    return {**told, "NumericPrecision": 38, "NumberScale": 10} if column.kind == "decimal" else told
+    return {**told, "NumericPrecision": PRECISION, "NumberScale": column.scale} if column.kind == "decimal" else told

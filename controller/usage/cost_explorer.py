@@ -79,6 +79,7 @@ class CostReader:
             pages=questions.pages,
             currency=questions.currency or "USD",
             refused=refused,
+            account_id=self._account.account_id,
         )
 
     def _rows(

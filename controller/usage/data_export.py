@@ -215,6 +215,7 @@ class DataExportReader:
             as_of=self._clock(),
             pages=0,
             currency=_currency(sums, self._export.location),
+            account_id=self._account.account_id,
         )
 
 

@@ -1,18 +1,18 @@
 """Rows as the FOCUS specification wants them: our own keep every rule, and each rule finds its bad row."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from controller.domain.focus import Row, Version, columns, rows, validate
+from controller.domain.focus import PRICING, Row, Version, columns, rows, validate
 from controller.domain.month import Month
 from controller.domain.settings import StatementSettings, TaxRule
-from controller.domain.statement import draft
+from controller.domain.statement import correction, draft, issue
 from controller.domain.usage import Terms
-from tests.generated_usage import account, acme
+from tests.generated_usage import account, acme, line
 
 JANUARY = Month(2024, 1)
 TAXED = StatementSettings(taxes=(TaxRule(name="VAT", percent=Decimal(19)),))
@@ -44,6 +44,69 @@ def test_what_nobody_is_charged_has_no_sub_account_and_no_invoice() -> None:
     nobodys = [row for row in exported() if row["SubAccountId"] is None]
     assert sum(row["BilledCost"] for row in nobodys) == Decimal("47.98")
     assert {row["InvoiceId"] for row in nobodys} == {None}
+
+
+def test_what_has_no_quantity_is_an_adjustment_without_a_price() -> None:
+    """The specification wants both of each usage, and an invented one would be worse than none."""
+    rows_ = [row for row in exported() if row["SubAccountId"] is None]
+    assert {row["ChargeCategory"] for row in rows_} == {"Adjustment"}
+    assert {row[name] for row in rows_ for name in (*PRICING, "ConsumedQuantity", "ConsumedUnit")} == {None}
+
+
+def test_a_credit_on_a_service_has_no_unit_price_below_zero() -> None:
+    month = acme(lines=(line("S3 Storage", "storage", "-5", quantity="100", unit="GB-Mo"),))
+    (row,) = rows("1.2", "Daylily", JANUARY, [(month, draft(month, StatementSettings()))], [account(lines=())])
+    assert (row["ChargeCategory"], row["ListCost"], row["ListUnitPrice"]) == ("Adjustment", Decimal(-5), None)
+
+
+def test_a_unit_that_the_specification_does_not_list_stays_as_aws_writes_it() -> None:
+    month = acme(lines=(line("AWS Lambda", "compute", "5", quantity="100", unit="Lambda-GB-Second"),))
+    (row,) = rows("1.2", "Daylily", JANUARY, [(month, draft(month, StatementSettings()))], [account(lines=())])
+    assert (row["ChargeCategory"], row["PricingUnit"]) == ("Usage", "Lambda-GB-Second")
+
+
+@pytest.mark.parametrize(("amount", "quantity"), [("361.23", "900000000"), ("0.01", "1E+17"), ("5000", "1E-9")])
+def test_unit_prices_have_digits_enough_for_any_quantity(amount: str, quantity: str) -> None:
+    month = acme(lines=(line("S3 Requests", "other", amount, quantity=quantity, unit="Requests"),))
+    (row,) = found = rows("1.2", "Daylily", JANUARY, [(month, draft(month, StatementSettings()))], [account(lines=())])
+    assert list(validate("1.2", found)) == []
+    assert abs(row["ListUnitPrice"] * row["PricingQuantity"] - Decimal(amount)) <= Decimal("0.001")
+
+
+def test_the_category_goes_by_service() -> None:
+    told = {row["ServiceName"]: (row["ServiceCategory"], row["ServiceSubcategory"]) for row in exported()}
+    assert told["FSx Lustre"] == ("Storage", "File Storage")
+    assert told["S3 Requests"] == ("Storage", "Object Storage")
+
+
+def test_the_billing_account_is_an_id_and_the_name_stands_beside() -> None:
+    told = {(row["BillingAccountId"], row["BillingAccountName"]) for row in exported()}
+    assert told == {("123456789012", "default")}
+
+
+def test_the_account_of_the_manifest_is_billed_where_there_is_one() -> None:
+    month = acme(terms=Terms(account_id="210987654321"))
+    found = rows("1.2", "Daylily", JANUARY, [(month, draft(month, TAXED))], [account(lines=())])
+    assert {(row["BillingAccountId"], row["BillingAccountName"]) for row in found} == {("210987654321", None)}
+
+
+def test_an_account_whose_id_is_not_known_is_a_breach_and_no_name() -> None:
+    found = rows("1.2", "Daylily", JANUARY, [], [account(account_id="")])
+    assert {(one.column, one.rule) for one in validate("1.2", found)} == {("BillingAccountId", "null")}
+
+
+def test_a_correction_is_billed_in_the_month_that_it_is_issued_in() -> None:
+    """ "Correction" is one to a billing period that was invoiced before; the charge period says which."""
+    first = issue(draft(acme(), TAXED), "INV-1", date(2024, 2, 12))
+    corrected_by = correction(first, (), acme(lines=acme().lines[1:]), TAXED)
+    assert corrected_by
+    note = issue(corrected_by, "INV-2", date(2024, 3, 5))
+    found = rows("1.2", "Daylily", JANUARY, [(acme(), first), (acme(), note)], [account()])
+    corrected = [row for row in found if row["ChargeClass"] == "Correction"]
+    assert {row["InvoiceId"] for row in corrected} == {"INV-2"}
+    assert {(row["BillingPeriodStart"].month, row["BillingPeriodEnd"].month) for row in corrected} == {(3, 4)}
+    assert {row["ChargePeriodStart"].month for row in corrected} == {1}
+    assert list(validate("1.2", found)) == []
 
 
 def test_1_3_names_who_hosts_and_who_provides() -> None:
@@ -83,6 +146,16 @@ BAD: list[tuple[str, Any, str]] = [
     ("ListUnitPrice", Decimal("9.99"), "unit-price"),
     ("ServiceName", None, "null"),
     ("CostCenter", "CC-1", "custom-column"),
+    ("PricingQuantity", None, "priced"),
+    ("PricingUnit", None, "priced"),
+    ("PricingCategory", None, "priced"),
+    ("ListUnitPrice", None, "priced"),
+    ("ContractedUnitPrice", None, "priced"),
+    ("PricingCategory", "Cheap", "closed-list"),
+    ("ListUnitPrice", Decimal(-1), "negative-price"),
+    ("ConsumedQuantity", None, "consumed"),
+    ("ConsumedUnit", None, "consumed"),
+    ("ChargeCategory", "Credit", "consumed"),
 ]
 
 
@@ -93,6 +166,22 @@ def test_each_rule_finds_its_bad_row(column: str, value: Any, rule: str) -> None
     breaches = list(validate("1.2", found))
     assert rule in {one.rule for one in breaches}
     assert {one.row for one in breaches} == {1}
+
+
+@pytest.mark.parametrize("name", [*PRICING, "ConsumedQuantity", "ConsumedUnit"])
+def test_a_correction_may_leave_out_quantity_and_price(name: str) -> None:
+    both = {"PricingQuantity": "PricingUnit", "PricingUnit": "PricingQuantity"}
+    without = {name: None, both.get(name, name): None}
+    row = next(row for row in exported() if row["ChargeCategory"] == "Usage")
+    assert list(validate("1.2", [{**row, "ChargeClass": "Correction", **without}])) == []
+    assert list(validate("1.2", [{**row, **without}]))
+
+
+def test_a_purchase_has_a_price_and_nothing_that_was_used() -> None:
+    row = next(row for row in exported() if row["ChargeCategory"] == "Usage")
+    bought = {**row, "ChargeCategory": "Purchase", "ConsumedQuantity": None, "ConsumedUnit": None}
+    assert list(validate("1.2", [bought])) == []
+    assert {one.rule for one in validate("1.2", [{**bought, "ListUnitPrice": None}])} == {"priced"}
 
 
 def test_a_tax_with_a_quantity_is_found() -> None:

@@ -195,6 +195,40 @@ def test_a_parquet_file_needs_a_place(ask: Ask) -> None:
     assert ask("export", "parquet", *JANUARY)[0] == exit_codes.USAGE
 
 
+@pytest.mark.parametrize("what", ["focus", "csv", "parquet"])
+def test_a_place_that_cannot_be_written_is_an_error_and_no_traceback(
+    ask: Ask, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    code = run(["export", what, *JANUARY, "--out", str(tmp_path / "no" / "such")])
+    assert code == exit_codes.ERROR
+    assert "could not be saved" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["focus", "csv", "parquet"])
+def test_a_file_is_replaced_in_one_step(ask: Ask, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "charges"
+    out.write_text("before")
+    monkeypatch.setattr(Path, "replace", broken)
+    assert ask("export", what, *JANUARY, "--out", str(out))[0] == exit_codes.ERROR
+    assert out.read_text() == "before"
+    assert list(tmp_path.glob(".charges*")) == []
+
+
+def broken(self: Path, target: Path) -> Path:
+    raise OSError(28, "No space left on device")
+
+
+def test_names_stand_in_a_focus_file_as_they_are(ask: Ask, shelf: Shelf) -> None:
+    """It is for programs, which join by them; `export csv` is for spreadsheets and takes formulas their power."""
+    shelf.put(acme(display_name="=1+1", cost_center="@CC"))
+    rows = list(csv.DictReader(io.StringIO(ask("export", "focus", *JANUARY)[1])))
+    assert {(row["SubAccountName"], row["x_CostCenter"]) for row in rows if row["SubAccountId"] == "cust_abc123"} == {
+        ("=1+1", "@CC")
+    }
+    assert "'@CC" in ask("export", "csv", *JANUARY)[1]
+
+
 def test_a_bill_that_agrees_is_no_alarm(ask: Ask, filing: Filing, shelf: Shelf) -> None:
     shelf.customers.clear()
     shelf.accounts.clear()
