@@ -191,18 +191,14 @@ class Operator:
 
     async def _lead(self) -> None:
         """While this replica leads: what it knew before is not certain any more, so everything is due."""
-        self.listed = await self._list()
-        if not self.listed:
-            await self._pause(LOOK)
-            return
-        await self._learn_figures()
-        self._resync_at = 0.0
+        self.listed, self._resync_at = False, 0.0
         self._collect_at = time.monotonic() if self._times.collect and not self._only_watch else NEVER
         self.alive_at = time.monotonic()
         while self._works:
             if await self._is_due():
                 await self._turn()
-            self._begin_to_collect()
+            if self.listed:
+                self._begin_to_collect()
         await self._pause(LOOK)
 
     async def _list(self) -> bool:
@@ -241,11 +237,11 @@ class Operator:
             self._wake(self.known)
 
     async def _turn(self) -> None:
-        if time.monotonic() >= self._resync_at:
-            await self._list()
-            self._wake(self.known)
-            self._resync_at = time.monotonic() + self._times.resync * (0.9 + 0.2 * self._spread())
+        if time.monotonic() >= self._resync_at and not await self._look_at_everything():
+            return
         await self._gather()
+        if not self._works:
+            return
         due = [resource for name in self.agenda.take() if (resource := self.known.get(name))]
         self.pass_number += 1
         began = time.monotonic()
@@ -258,6 +254,17 @@ class Operator:
         else:
             self._passed(passed, time.monotonic() - began)
         self.alive_at = time.monotonic()
+
+    async def _look_at_everything(self) -> bool:
+        """Makes it due. False where nothing may be done yet, since not all of it was ever seen."""
+        self.listed = await self._list() or self.listed
+        if not self.listed:
+            await self._pause(LOOK)
+            return False
+        await self._learn_figures()
+        self._wake(self.known)
+        self._resync_at = time.monotonic() + self._times.resync * (0.9 + 0.2 * self._spread())
+        return True
 
     async def _gather(self) -> None:
         """Lets what comes together be one pass."""
@@ -419,7 +426,9 @@ class Operator:
         try:
             self._figures = await asyncio.to_thread(self._engine.figures)
         except ReconcileError as failure:
-            _log.error("what was collected cannot be read, and is not shown: %s", failure)
+            _log.error("what was collected cannot be read: %s", failure)
+        except Exception:  # noqa: BLE001 - a bug here must not end the operator
+            _log.exception("what was collected cannot be read")
 
     def _refigured(self, found: Triage) -> Iterator[News]:
         for name, customer in found.customers.items():

@@ -17,6 +17,7 @@ from controller.fleet import Hold, Unheld
 from controller.operating import Operator, Times
 from controller.passes import Due, Passed, Passes, Verdict
 from controller.reconcile import Stop
+from controller.render import resource_status
 from controller.render.resource_status import Figures, Shown
 from tests.cluster.patches import json_patch
 from tests.fakes import START, Town, customer
@@ -343,14 +344,14 @@ def test_a_bug_in_what_is_told_of_one_keeps_nobody_else_from_being_told(
     life: Life, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [life.api.put(name=f"customer{number}") for number in range(3)]
-    whole = operating.resource_status.document
+    whole = resource_status.document
 
     def document(shown: Shown, verdict: Verdict) -> dict[str, Any]:
         if shown.resource.name == names[0]:
             raise ValueError("a bug")
         return whole(shown, verdict)
 
-    monkeypatch.setattr(operating.resource_status, "document", document)
+    monkeypatch.setattr(resource_status, "document", document)
 
     async def scenario() -> None:
         await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names[1:]))
@@ -388,3 +389,48 @@ def test_a_pass_that_failed_is_told_one_after_the_other_with_what_was_collected(
     life.live(scenario)
     assert was_locked
     assert all(was_locked)
+
+
+def test_what_is_due_when_it_stops_is_left_for_the_next_leader(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = life.api.put()
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name)[0] == "True")
+        monkeypatch.setattr(operating, "QUIET", 0.3)
+        life.api.put(generation=2)
+        await asyncio.sleep(0.1)
+        life.operator.stop()
+
+    life.live(scenario)
+    assert life.engine.runs == 1
+    assert len(life.operator.agenda) == 1
+
+
+def test_a_leader_lists_once_at_its_begin(life: Life) -> None:
+    name = life.api.put()
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name)[0] == "True")
+
+    life.live(scenario)
+    assert (life.api.lists, life.engine.looks) == (1, 1)
+    assert life.operator.listed
+
+
+@pytest.mark.parametrize("error", [TransientFailure("no answer"), ValueError("a bug")])
+def test_figures_that_cannot_be_learned_are_learned_with_the_next_look_at_everything(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = Life(times=Times(0.2, 0.0))
+    name = life.api.put()
+    life.engine.failing["figures"] = error
+    life.engine.known["acme-id"] = Figures(gate={"state": "Open"})
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name)[0] == "True")
+        assert life.api.status(name)["gate"] == {"state": "Unknown"}
+        life.engine.failing.clear()
+        await life.until(lambda: life.api.status(name)["gate"] == {"state": "Open"})
+
+    life.live(scenario)
+    assert "what was collected cannot be read" in caplog.text
