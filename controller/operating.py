@@ -431,9 +431,12 @@ class Operator:
             _log.exception("what was collected cannot be read")
 
     def _refigured(self, found: Triage) -> Iterator[News]:
+        """Not of those that were changed meanwhile: they are due anyway, and this customer is not theirs any more."""
         for name, customer in found.customers.items():
             resource, figures = self.known.get(name), self._figures.get(customer.customer_id)
-            if resource and resource.status and figures and figures.usage is not None:
+            if resource is None or resource.asked != found.due[name].asked:
+                continue
+            if resource.status and figures and figures.usage is not None:
                 yield from self._news_of(resource, partial(resource_status.refigured, self._shown(resource, customer)))
 
     def _wake(self, names: Iterable[Name]) -> None:

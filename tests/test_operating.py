@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from controller.passes import Due, Passed, Passes, Verdict
 from controller.reconcile import Stop
 from controller.render import resource_status
 from controller.render.resource_status import Figures, Shown
+from controller.render.status_figures import Spending
 from tests.cluster.patches import json_patch
 from tests.fakes import START, Town, customer
 from tests.resources import body
@@ -213,6 +215,9 @@ class Life:
         while not look():
             assert time.monotonic() < deadline, self.api.bodies
             await asyncio.sleep(0.01)
+
+    def from_a_thread_until(self, look: Callable[[], bool]) -> None:
+        asyncio.run_coroutine_threadsafe(self.until(look), self._loop).result()
 
     def from_the_loop(self, what: Callable[[], Any]) -> None:
         """For the threads of the engine: everything in the cluster happens on the loop."""
@@ -434,3 +439,22 @@ def test_figures_that_cannot_be_learned_are_learned_with_the_next_look_at_everyt
 
     life.live(scenario)
     assert "what was collected cannot be read" in caplog.text
+
+
+def test_a_collect_shows_no_limit_that_was_changed_while_it_ran() -> None:
+    life = Life(times=Times(3600.0, 3600.0))
+    name = life.api.put(spec={"customerId": "acme-id", "limit": 500})
+    spent = Spending(Decimal(500), Decimal(100), None, "USD", START)
+    life.engine.known["acme-id"] = Figures({"period": "2026-11", "spent": "100.00"}, {"state": "Open"}, spent)
+
+    def change() -> None:
+        """While it collects, and it goes on once a pass has told of it."""
+        life.from_the_loop(lambda: life.api.put(spec={"customerId": "acme-id", "limit": 700}, generation=2))
+        life.from_a_thread_until(lambda: life.api.status(name).get("observedGeneration") == 2)
+
+    async def scenario() -> None:
+        await life.until(lambda: bool(life.operator._collecting and life.operator._collecting.done()))
+
+    life.engine.collecting = change
+    life.live(scenario)
+    assert life.api.status(name)["usage"]["limit"] == "700.00"

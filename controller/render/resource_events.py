@@ -86,6 +86,8 @@ def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Even
         was, now = old.get(kind), new.get(kind)
         if kind in QUIET or (was and now and _gist(kind, was) == _gist(kind, now)):
             continue
+        if kind == "WorksetsHeld" and now is None and not _is_open(after):
+            continue
         if event := _flip(kind, was, now):
             yield event
 
@@ -103,6 +105,12 @@ def _flip(kind: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
     reason = kind if kind in TOLD_AT_ONCE else now["reason"]
     quiet = kind in ("TagsActive", "Paused", "Suspended")
     return Event("Warning" if bad and not quiet else "Normal", reason, now["message"] or f"{kind} is {now['status']}")
+
+
+def _is_open(status: Mapping[str, Any]) -> bool:
+    """Whether the gate is known to be open: where it is not known, nobody was released."""
+    gate = status.get("gate")
+    return isinstance(gate, Mapping) and gate.get("state") in ("Open", "Warned")
 
 
 def _gist(kind: str, condition: Mapping[str, Any]) -> tuple[Any, ...]:
