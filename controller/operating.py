@@ -19,7 +19,7 @@ from controller.agenda import Agenda
 from controller.claims import HELD
 from controller.domain.custom_resource import Name, Resource, packed
 from controller.domain.customer import Customer
-from controller.errors import Failure, PermanentFailure, ReconcileError, TransientFailure, unexpected
+from controller.errors import Failure, InvalidInput, PermanentFailure, ReconcileError, TransientFailure, unexpected
 from controller.known import Known
 from controller.passes import Due, Passed, Verdict, is_account
 from controller.reconcile import Stop
@@ -395,7 +395,7 @@ class Operator:
         await self._tell(lambda: self._told_failed(due, failure))
 
     def _told_failed(self, due: Sequence[Resource], failure: ReconcileError) -> Iterator[News]:
-        heals = not isinstance(failure, PermanentFailure)
+        heals = not isinstance(failure, PermanentFailure | InvalidInput)
         code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
         told = partial(resource_status.left_alone, code=code, message=str(failure), heals=heals, again=True)
         for one in due:
