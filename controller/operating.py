@@ -19,7 +19,15 @@ from controller.agenda import Agenda
 from controller.claims import HELD
 from controller.domain.custom_resource import Name, Resource, packed
 from controller.domain.customer import Customer
-from controller.errors import Failure, InvalidInput, PermanentFailure, ReconcileError, TransientFailure, unexpected
+from controller.errors import (
+    Failure,
+    InvalidInput,
+    PermanentFailure,
+    ReconcileError,
+    Refused,
+    TransientFailure,
+    unexpected,
+)
 from controller.known import Known
 from controller.passes import Due, Passed, Verdict, is_account
 from controller.reconcile import Stop
@@ -41,6 +49,8 @@ LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
 SETTINGS = 10.0
 """Seconds between two looks at the settings."""
+COLLECT_AGAIN = 60.0
+"""Seconds after which usage is collected again where another run held the lease, or time may heal what failed."""
 PORTION = 200
 """Statuses that are told at a time."""
 NEVER = float("inf")
@@ -78,7 +88,7 @@ class Engine(Protocol):
         ...
 
     def collect(self, customers: Sequence[Customer], stop: Stop) -> None:
-        """Collects usage and decides the gates."""
+        """Collects usage and decides the gates. Raises Refused while another run does."""
         ...
 
 
@@ -417,6 +427,9 @@ class Operator:
             await asyncio.to_thread(self._engine.collect, tuple(found.customers.values()), self._stops)
             await self._learn_figures()
             await self._tell(lambda: self._refigured(found))
+        except (Refused, TransientFailure) as failure:
+            _log.warning("usage could not be collected yet: %s", failure)
+            self._collect_at = min(self._collect_at, time.monotonic() + COLLECT_AGAIN)
         except ReconcileError as failure:
             _log.error("usage could not be collected: %s", failure)
         except Exception:  # noqa: BLE001 - a bug here must not end the operator

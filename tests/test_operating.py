@@ -13,7 +13,7 @@ import pytest
 from controller import agenda, operating
 from controller.domain.custom_resource import Name, Resource
 from controller.domain.customer import Customer, Origin, Place
-from controller.errors import PermanentFailure, ReconcileError, TransientFailure
+from controller.errors import PermanentFailure, ReconcileError, Refused, TransientFailure
 from controller.fleet import Hold, Unheld
 from controller.operating import Operator, Times
 from controller.passes import Due, Passed, Passes, Verdict
@@ -458,3 +458,21 @@ def test_a_collect_shows_no_limit_that_was_changed_while_it_ran() -> None:
     life.engine.collecting = change
     life.live(scenario)
     assert life.api.status(name)["usage"]["limit"] == "700.00"
+
+
+@pytest.mark.parametrize("failure", [TransientFailure("no answer"), Refused("another collect is under way")])
+def test_a_collect_that_did_not_come_to_pass_is_soon_tried_again(
+    failure: ReconcileError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operating, "COLLECT_AGAIN", 0.1)
+    life = Life(times=Times(3600.0, 3600.0))
+    life.api.put()
+    life.engine.failing["collect"] = failure
+
+    async def scenario() -> None:
+        await life.until(lambda: life.engine.collects >= 3)
+        life.engine.failing.clear()
+        await asyncio.sleep(0.3)
+
+    life.live(scenario)
+    assert life.engine.collects <= 5

@@ -4,13 +4,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller import bootstrap
 from controller.aws.clients import Aws
 from controller.bootstrap import WRONG_ACCOUNT, House
-from controller.collect import LEASE
+from controller.collect import LEASE, Hold
 from controller.domain.custom_resource import Resource
 from controller.domain.customer import Customer
 from controller.domain.gate import Gate
@@ -18,7 +18,7 @@ from controller.domain.month import Month
 from controller.domain.usage import CustomerMonth
 from controller.domain.usage_report import usage_report
 from controller.entrypoints import inputs
-from controller.errors import AccountFailure, Failure, InvalidInput, ReconcileError, Refused
+from controller.errors import AccountFailure, Failure, InvalidInput, ReconcileError
 from controller.manifests.cluster import read_resource
 from controller.manifests.settings_file import LoadedSettings, load_settings
 from controller.passes import Due, Passed, Passes, Recent
@@ -114,10 +114,7 @@ class AwsEngine:
         house = bootstrap.collect_house(loaded.settings, loaded.origin, self._clock)
         try:
             with house.leases.hold({LEASE: house.lease}, 0, what="collect") as hold:
-                collected = house.collector.collect(customers, hold)
-        except Refused as refused:
-            _log.info("not collected: %s", refused)
-            return
+                collected = house.collector.collect(customers, _Stoppable(hold, stop))
         finally:
             self._calls_before += _answers(house.doors)
         for problem in collected.problems:
@@ -166,6 +163,21 @@ class AwsEngine:
             return path.read_bytes() if path else None
         except OSError as error:
             raise InvalidInput(f"{path}: the settings cannot be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A lease that also counts as lost once the operator is to end."""
+
+    hold: Hold
+    stop: Stop
+
+    @property
+    def lost(self) -> bool:
+        return self.hold.lost or self.stop()
+
+    def fence(self, account: str) -> int:
+        return self.hold.fence(account)
 
 
 def _answers(doors: Iterable[Aws]) -> Counter[tuple[str, str]]:
