@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from controller.domain.custom_resource import WAITING
 from controller.domain.plan import Change
 from controller.domain.resource_status import MESSAGE, fit
 from controller.passes import Verdict
@@ -22,8 +23,6 @@ QUIET = frozenset({"Synced", "Reconciling", "Stalled", "UsageFresh"})
 
 TOLD_AT_ONCE = frozenset({"WorksetsHeld", "Drifted", "Paused", "Suspended"})
 """Conditions that are there only while they hold: that they appear is news."""
-WAITING = frozenset({"Suspended", "ChangesPending"})
-"""Reasons of a condition that only say that somebody wants it so, or that the next pass goes on."""
 
 
 @dataclass(frozen=True, slots=True)
