@@ -39,6 +39,8 @@ if TYPE_CHECKING:  # what only some commands need is imported where it is made: 
 
 Clock = Callable[[], datetime]
 
+WRONG_ACCOUNT = "WrongAccount"
+"""The code of settings that name another account than the credentials have."""
 SOON = ("s3", "budgets", "resourcegroupstaggingapi")
 """Services that every plan asks, right after it has read the statuses."""
 READS = 2
@@ -329,7 +331,7 @@ def _account_id(one: AccountSettings, door: Aws) -> str:
         whose = "the role_arn" if one.role_arn else "the credentials belong to the account"
         raise AccountFailure(
             f"{whose} {found}, but the settings say {one.id} for {one.name!r}",
-            code="WrongAccount",
+            code=WRONG_ACCOUNT,
             advice="Use other credentials, or name a role_arn for this account.",
         )
     return found

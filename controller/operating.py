@@ -19,7 +19,15 @@ from controller.agenda import Agenda
 from controller.claims import HELD
 from controller.domain.custom_resource import Name, Resource, packed
 from controller.domain.customer import Customer
-from controller.errors import Failure, PermanentFailure, ReconcileError, TransientFailure, unexpected
+from controller.errors import (
+    Failure,
+    InvalidInput,
+    PermanentFailure,
+    ReconcileError,
+    Refused,
+    TransientFailure,
+    unexpected,
+)
 from controller.known import Known
 from controller.passes import Due, Passed, Verdict, is_account
 from controller.reconcile import Stop
@@ -41,6 +49,8 @@ LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
 SETTINGS = 10.0
 """Seconds between two looks at the settings."""
+COLLECT_AGAIN = 60.0
+"""Seconds after which usage is collected again where another run held the lease, or time may heal what failed."""
 PORTION = 200
 """Statuses that are told at a time."""
 NEVER = float("inf")
@@ -78,7 +88,7 @@ class Engine(Protocol):
         ...
 
     def collect(self, customers: Sequence[Customer], stop: Stop) -> None:
-        """Collects usage and decides the gates."""
+        """Collects usage and decides the gates. Raises Refused while another run does."""
         ...
 
 
@@ -191,18 +201,14 @@ class Operator:
 
     async def _lead(self) -> None:
         """While this replica leads: what it knew before is not certain any more, so everything is due."""
-        self.listed = await self._list()
-        if not self.listed:
-            await self._pause(LOOK)
-            return
-        await self._learn_figures()
-        self._resync_at = 0.0
+        self.listed, self._resync_at = False, 0.0
         self._collect_at = time.monotonic() if self._times.collect and not self._only_watch else NEVER
         self.alive_at = time.monotonic()
         while self._works:
             if await self._is_due():
                 await self._turn()
-            self._begin_to_collect()
+            if self.listed:
+                self._begin_to_collect()
         await self._pause(LOOK)
 
     async def _list(self) -> bool:
@@ -241,11 +247,11 @@ class Operator:
             self._wake(self.known)
 
     async def _turn(self) -> None:
-        if time.monotonic() >= self._resync_at:
-            await self._list()
-            self._wake(self.known)
-            self._resync_at = time.monotonic() + self._times.resync * (0.9 + 0.2 * self._spread())
+        if time.monotonic() >= self._resync_at and not await self._look_at_everything():
+            return
         await self._gather()
+        if not self._works:
+            return
         due = [resource for name in self.agenda.take() if (resource := self.known.get(name))]
         self.pass_number += 1
         began = time.monotonic()
@@ -258,6 +264,17 @@ class Operator:
         else:
             self._passed(passed, time.monotonic() - began)
         self.alive_at = time.monotonic()
+
+    async def _look_at_everything(self) -> bool:
+        """Makes it due. False where nothing may be done yet, since not all of it was ever seen."""
+        self.listed = await self._list() or self.listed
+        if not self.listed:
+            await self._pause(LOOK)
+            return False
+        await self._learn_figures()
+        self._wake(self.known)
+        self._resync_at = time.monotonic() + self._times.resync * (0.9 + 0.2 * self._spread())
+        return True
 
     async def _gather(self) -> None:
         """Lets what comes together be one pass."""
@@ -388,7 +405,7 @@ class Operator:
         await self._tell(lambda: self._told_failed(due, failure))
 
     def _told_failed(self, due: Sequence[Resource], failure: ReconcileError) -> Iterator[News]:
-        heals = not isinstance(failure, PermanentFailure)
+        heals = not isinstance(failure, PermanentFailure | InvalidInput)
         code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
         told = partial(resource_status.left_alone, code=code, message=str(failure), heals=heals, again=True)
         for one in due:
@@ -410,6 +427,9 @@ class Operator:
             await asyncio.to_thread(self._engine.collect, tuple(found.customers.values()), self._stops)
             await self._learn_figures()
             await self._tell(lambda: self._refigured(found))
+        except (Refused, TransientFailure) as failure:
+            _log.warning("usage could not be collected yet: %s", failure)
+            self._collect_at = min(self._collect_at, time.monotonic() + COLLECT_AGAIN)
         except ReconcileError as failure:
             _log.error("usage could not be collected: %s", failure)
         except Exception:  # noqa: BLE001 - a bug here must not end the operator
@@ -419,12 +439,17 @@ class Operator:
         try:
             self._figures = await asyncio.to_thread(self._engine.figures)
         except ReconcileError as failure:
-            _log.error("what was collected cannot be read, and is not shown: %s", failure)
+            _log.error("what was collected cannot be read: %s", failure)
+        except Exception:  # noqa: BLE001 - a bug here must not end the operator
+            _log.exception("what was collected cannot be read")
 
     def _refigured(self, found: Triage) -> Iterator[News]:
+        """Not of those that were changed meanwhile: they are due anyway, and this customer is not theirs any more."""
         for name, customer in found.customers.items():
             resource, figures = self.known.get(name), self._figures.get(customer.customer_id)
-            if resource and resource.status and figures and figures.usage is not None:
+            if resource is None or resource.asked != found.due[name].asked:
+                continue
+            if resource.status and figures and figures.usage is not None:
                 yield from self._news_of(resource, partial(resource_status.refigured, self._shown(resource, customer)))
 
     def _wake(self, names: Iterable[Name]) -> None:

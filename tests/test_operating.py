@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ import pytest
 from controller import agenda, operating
 from controller.domain.custom_resource import Name, Resource
 from controller.domain.customer import Customer, Origin, Place
-from controller.errors import PermanentFailure, ReconcileError, TransientFailure
+from controller.errors import PermanentFailure, ReconcileError, Refused, TransientFailure
 from controller.fleet import Hold, Unheld
 from controller.operating import Operator, Times
 from controller.passes import Due, Passed, Passes, Verdict
 from controller.reconcile import Stop
+from controller.render import resource_status
 from controller.render.resource_status import Figures, Shown
+from controller.render.status_figures import Spending
 from tests.cluster.patches import json_patch
 from tests.fakes import START, Town, customer
 from tests.resources import body
@@ -213,6 +216,9 @@ class Life:
             assert time.monotonic() < deadline, self.api.bodies
             await asyncio.sleep(0.01)
 
+    def from_a_thread_until(self, look: Callable[[], bool]) -> None:
+        asyncio.run_coroutine_threadsafe(self.until(look), self._loop).result()
+
     def from_the_loop(self, what: Callable[[], Any]) -> None:
         """For the threads of the engine: everything in the cluster happens on the loop."""
 
@@ -343,14 +349,14 @@ def test_a_bug_in_what_is_told_of_one_keeps_nobody_else_from_being_told(
     life: Life, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [life.api.put(name=f"customer{number}") for number in range(3)]
-    whole = operating.resource_status.document
+    whole = resource_status.document
 
     def document(shown: Shown, verdict: Verdict) -> dict[str, Any]:
         if shown.resource.name == names[0]:
             raise ValueError("a bug")
         return whole(shown, verdict)
 
-    monkeypatch.setattr(operating.resource_status, "document", document)
+    monkeypatch.setattr(resource_status, "document", document)
 
     async def scenario() -> None:
         await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names[1:]))
@@ -388,3 +394,85 @@ def test_a_pass_that_failed_is_told_one_after_the_other_with_what_was_collected(
     life.live(scenario)
     assert was_locked
     assert all(was_locked)
+
+
+def test_what_is_due_when_it_stops_is_left_for_the_next_leader(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = life.api.put()
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name)[0] == "True")
+        monkeypatch.setattr(operating, "QUIET", 0.3)
+        life.api.put(generation=2)
+        await asyncio.sleep(0.1)
+        life.operator.stop()
+
+    life.live(scenario)
+    assert life.engine.runs == 1
+    assert len(life.operator.agenda) == 1
+
+
+def test_a_leader_lists_once_at_its_begin(life: Life) -> None:
+    name = life.api.put()
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name)[0] == "True")
+
+    life.live(scenario)
+    assert (life.api.lists, life.engine.looks) == (1, 1)
+    assert life.operator.listed
+
+
+@pytest.mark.parametrize("error", [TransientFailure("no answer"), ValueError("a bug")])
+def test_figures_that_cannot_be_learned_are_learned_with_the_next_look_at_everything(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = Life(times=Times(0.2, 0.0))
+    name = life.api.put()
+    life.engine.failing["figures"] = error
+    life.engine.known["acme-id"] = Figures(gate={"state": "Open"})
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name)[0] == "True")
+        assert life.api.status(name)["gate"] == {"state": "Unknown"}
+        life.engine.failing.clear()
+        await life.until(lambda: life.api.status(name)["gate"] == {"state": "Open"})
+
+    life.live(scenario)
+    assert "what was collected cannot be read" in caplog.text
+
+
+def test_a_collect_shows_no_limit_that_was_changed_while_it_ran() -> None:
+    life = Life(times=Times(3600.0, 3600.0))
+    name = life.api.put(spec={"customerId": "acme-id", "limit": 500})
+    spent = Spending(Decimal(500), Decimal(100), None, "USD", START)
+    life.engine.known["acme-id"] = Figures({"period": "2026-11", "spent": "100.00"}, {"state": "Open"}, spent)
+
+    def change() -> None:
+        """While it collects, and it goes on once a pass has told of it."""
+        life.from_the_loop(lambda: life.api.put(spec={"customerId": "acme-id", "limit": 700}, generation=2))
+        life.from_a_thread_until(lambda: life.api.status(name).get("observedGeneration") == 2)
+
+    async def scenario() -> None:
+        await life.until(lambda: bool(life.operator._collecting and life.operator._collecting.done()))
+
+    life.engine.collecting = change
+    life.live(scenario)
+    assert life.api.status(name)["usage"]["limit"] == "700.00"
+
+
+@pytest.mark.parametrize("failure", [TransientFailure("no answer"), Refused("another collect is under way")])
+def test_a_collect_that_did_not_come_to_pass_is_soon_tried_again(
+    failure: ReconcileError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operating, "COLLECT_AGAIN", 0.1)
+    life = Life(times=Times(3600.0, 3600.0))
+    life.api.put()
+    life.engine.failing["collect"] = failure
+
+    async def scenario() -> None:
+        await life.until(lambda: life.engine.collects >= 3)
+        life.engine.failing.clear()
+        await asyncio.sleep(0.3)
+
+    life.live(scenario)
+    assert life.engine.collects <= 5

@@ -37,6 +37,8 @@ class Name(NamedTuple):
 
 SOURCE = f"{PLURAL}.{GROUP}/"
 ID = "customerId"
+WAITING = frozenset({"Suspended", "ChangesPending"})
+"""Reasons of a condition that only say that somebody wants it so, or that the next pass goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Resource:
     buckets: tuple[str, ...]
     packed_spec: str = field(repr=False)
     packed_status: str = field(repr=False)
-    is_ready: bool = False
+    is_failing: bool = False
+    """Whether it is not as wanted, and nobody wants it so."""
     spent: float | None = None
     limit: float | None = None
     currency: str = ""
@@ -121,7 +124,6 @@ def from_body(body: Mapping[str, Any]) -> Resource:
     notes = meta.get("annotations") or {}
     spec, status = body.get("spec"), body.get("status")
     usage = _inside(status, "usage")
-    true = {_text(_inside(one, "type")) for one in _conditions(status) if _inside(one, "status") == "True"}
     return Resource(
         name=Name(meta.get("namespace", ""), meta["name"]),
         uid=meta.get("uid", ""),
@@ -138,7 +140,7 @@ def from_body(body: Mapping[str, Any]) -> Resource:
         buckets=tuple(_buckets(spec)),
         packed_spec=packed(spec),
         packed_status=packed(status),
-        is_ready="Ready" in true,
+        is_failing=any(map(_fails, _conditions(status))),
         spent=_number(_inside(usage, "spent")),
         limit=_number(_inside(usage, "limit")),
         currency=_text(_inside(usage, "currency")),
@@ -148,6 +150,11 @@ def from_body(body: Mapping[str, Any]) -> Resource:
 def _conditions(status: Any) -> list[Any]:
     found = _inside(status, "conditions")
     return found if isinstance(found, list) else []
+
+
+def _fails(condition: Any) -> bool:
+    is_bad = _inside(condition, "type") == "Ready" and _inside(condition, "status") == "False"
+    return is_bad and _text(_inside(condition, "reason")) not in WAITING
 
 
 def _number(value: Any) -> float | None:

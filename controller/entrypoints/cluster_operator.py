@@ -5,6 +5,7 @@ handler is used: an event, whatever it is, updates what is known of one resource
 """
 
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -26,9 +27,10 @@ from controller.cluster.leader import Leader
 from controller.domain.custom_resource import GROUP, PLURAL, VERSION, Resource, collection
 from controller.entrypoints import exit_codes, json_logs, metrics
 from controller.entrypoints.engine import AwsEngine
-from controller.entrypoints.terminal import say
 from controller.errors import Failure, InvalidInput, PermanentFailure, TransientFailure
 from controller.operating import Operator, Times
+
+_log = logging.getLogger(__name__)
 
 INTERVALS = 3
 """After how many intervals without the end of a pass the operator is not well."""
@@ -36,6 +38,8 @@ LAST_PASS = 25.0
 """Seconds that a pass may go on after SIGTERM: a little less than Kubernetes waits before SIGKILL."""
 LAST_WATCH = 3.0
 """Seconds that the watching may take to end."""
+MISSING = "kubectl apply -f schemas/customer.crd.yaml"
+"""What brings the definition of customers."""
 ASK_AGAIN = 5.0
 """Seconds until the cluster is asked again for a definition that it does not have."""
 
@@ -90,7 +94,7 @@ def operator(
     try:
         asyncio.run(_run(options, engine, current))
     except Failure as failure:
-        say(f"Error: {failure}")
+        _log.error("%s", failure)
         return exit_codes.ERROR
     return exit_codes.OK
 
@@ -206,10 +210,10 @@ async def _definition(api: Api, namespace: str | None) -> None:
             if failure.code != "NotFound":
                 raise
             if not told:
-                say("The cluster does not know customers yet. Waiting for: kubectl apply -f schemas/customer.crd.yaml")
+                _log.warning("the cluster does not know customers yet; waiting for: %s", MISSING)
             told = True
         except Failure as failure:
-            say(f"Waiting for the cluster: {failure}")
+            _log.warning("waiting for the cluster: %s", failure)
         else:
             return
         await asyncio.sleep(ASK_AGAIN)

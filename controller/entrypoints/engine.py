@@ -4,13 +4,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller import bootstrap
 from controller.aws.clients import Aws
-from controller.bootstrap import House
-from controller.collect import LEASE
+from controller.bootstrap import WRONG_ACCOUNT, House
+from controller.collect import LEASE, Hold
 from controller.domain.custom_resource import Resource
 from controller.domain.customer import Customer
 from controller.domain.gate import Gate
@@ -18,7 +18,7 @@ from controller.domain.month import Month
 from controller.domain.usage import CustomerMonth
 from controller.domain.usage_report import usage_report
 from controller.entrypoints import inputs
-from controller.errors import AccountFailure, InvalidInput, Refused
+from controller.errors import AccountFailure, Failure, InvalidInput, ReconcileError
 from controller.manifests.cluster import read_resource
 from controller.manifests.settings_file import LoadedSettings, load_settings
 from controller.passes import Due, Passed, Passes, Recent
@@ -67,14 +67,15 @@ class AwsEngine:
             return self._keep(str(error))
         if text == self._text:
             return False
-        self._text = text
         loaded = load_settings(self._path, os.environ, self._overrides)
-        if not loaded.is_valid:
-            return self._keep(render_text(loaded.diagnostics))
-        changed = loaded.settings != self._loaded.settings
-        self.trouble, self._loaded = "", loaded
-        if changed:
-            self._leave_house()
+        try:
+            changed = self._take_on(loaded)
+        except ReconcileError as error:
+            if isinstance(error, Failure) and error.code != WRONG_ACCOUNT:
+                return self._wait(error)
+            self._text = text
+            return self._keep(str(error))
+        self._text, self.trouble = text, ""
         return changed
 
     def read(self, resource: Resource) -> Customer | str:
@@ -113,22 +114,36 @@ class AwsEngine:
         house = bootstrap.collect_house(loaded.settings, loaded.origin, self._clock)
         try:
             with house.leases.hold({LEASE: house.lease}, 0, what="collect") as hold:
-                collected = house.collector.collect(customers, hold)
-        except Refused as refused:
-            _log.info("not collected: %s", refused)
-            return
+                collected = house.collector.collect(customers, _Stoppable(hold, stop))
         finally:
             self._calls_before += _answers(house.doors)
         for problem in collected.problems:
             _log.warning("collect: %s", problem)
 
+    def _take_on(self, loaded: LoadedSettings) -> bool:
+        """Whether they are others than before. Raises where no house can be built with them: only that shows it."""
+        if not loaded.is_valid:
+            raise InvalidInput(render_text(loaded.diagnostics))
+        changed = loaded.settings != self._loaded.settings
+        if changed:
+            house = self._built(loaded)
+            self._leave_house()
+            self._house = house
+        self._loaded = loaded
+        return changed
+
+    def _wait(self, failure: Failure) -> bool:
+        """Nothing is known of the settings yet: the next look reads them again."""
+        _log.warning("the changed settings cannot be tried yet: %s", failure)
+        return False
+
     def _home(self) -> House:
         if self._house is None:
-            loaded = self._loaded
-            self._house = bootstrap.build(
-                loaded.settings, loaded.origin, clock=self._clock, lease_lifetime=LEASE_LIFETIME
-            )
+            self._house = self._built(self._loaded)
         return self._house
+
+    def _built(self, loaded: LoadedSettings) -> House:
+        return bootstrap.build(loaded.settings, loaded.origin, clock=self._clock, lease_lifetime=LEASE_LIFETIME)
 
     def _keep(self, trouble: str) -> bool:
         """The settings as they are, whatever stands in the file."""
@@ -148,6 +163,21 @@ class AwsEngine:
             return path.read_bytes() if path else None
         except OSError as error:
             raise InvalidInput(f"{path}: the settings cannot be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A lease that also counts as lost once the operator is to end."""
+
+    hold: Hold
+    stop: Stop
+
+    @property
+    def lost(self) -> bool:
+        return self.hold.lost or self.stop()
+
+    def fence(self, account: str) -> int:
+        return self.hold.fence(account)
 
 
 def _answers(doors: Iterable[Aws]) -> Counter[tuple[str, str]]:

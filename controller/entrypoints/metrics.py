@@ -25,7 +25,7 @@ class Standing(Protocol):
     @property
     def customer_id(self) -> str: ...
     @property
-    def is_ready(self) -> bool: ...
+    def is_failing(self) -> bool: ...
     @property
     def spent(self) -> float | None: ...
     @property
@@ -67,7 +67,12 @@ class Meter:
         self._changes = Counter(
             "reconcile_changes", "Changes to AWS", ["kind", "action", "result"], registry=self.registry
         )
-        self._drift = Counter("reconcile_drift", "Keys that somebody changed in AWS", ["kind"], registry=self.registry)
+        self._drift = Counter(
+            "reconcile_drift",
+            "Keys that somebody changed in AWS, and that were put back",
+            ["kind"],
+            registry=self.registry,
+        )
         self._writes = Counter("reconcile_cluster_writes", "Writes to the cluster", ["what"], registry=self.registry)
         for result in ("ok", "failed"):
             self._passes.labels(result)  # there from the start, so that the first one is an increase
@@ -80,7 +85,7 @@ class Meter:
             for outcome in verdict.outcomes:
                 result = "failed" if outcome.failure else "done" if outcome.tried else "not tried"
                 self._changes.labels(outcome.change.key.kind, outcome.change.action, result).inc()
-                if outcome.change.drift:
+                if outcome.change.drift and outcome.ok:
                     self._drift.labels(outcome.change.key.kind).inc()
 
     def failed(self, failure: ReconcileError, seconds: float) -> None:
@@ -122,8 +127,9 @@ class _Asked:
 
     def _of_customers(self, customers: Sequence[Standing]) -> Iterator[Metric]:
         """What their statuses say."""
-        failing = sum(not one.is_ready for one in customers)
-        yield GaugeMetricFamily("reconcile_failing_customers", "Customers that are not as wanted", value=failing)
+        failing = sum(one.is_failing for one in customers)
+        words = "Customers that are not as wanted, but for those that are paused, suspended or only looked at"
+        yield GaugeMetricFamily("reconcile_failing_customers", words, value=failing)
         cost = GaugeMetricFamily("customer_cost", "Spent this month", labels=["customer", "currency"])
         used = GaugeMetricFamily("customer_budget_used_ratio", "Share of the budget spent", labels=["customer"])
         for one in customers if self._by_customer else ():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from controller.domain.custom_resource import WAITING
 from controller.domain.plan import Change
 from controller.domain.resource_status import MESSAGE, fit
 from controller.passes import Verdict
@@ -22,8 +23,6 @@ QUIET = frozenset({"Synced", "Reconciling", "Stalled", "UsageFresh"})
 
 TOLD_AT_ONCE = frozenset({"WorksetsHeld", "Drifted", "Paused", "Suspended"})
 """Conditions that are there only while they hold: that they appear is news."""
-WAITING = frozenset({"Suspended", "ChangesPending"})
-"""Reasons of a condition that only say that somebody wants it so, or that the next pass goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,8 @@ def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Even
         was, now = old.get(kind), new.get(kind)
         if kind in QUIET or (was and now and _gist(kind, was) == _gist(kind, now)):
             continue
+        if kind == "WorksetsHeld" and now is None and not _is_open(after):
+            continue
         if event := _flip(kind, was, now):
             yield event
 
@@ -103,6 +104,12 @@ def _flip(kind: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
     reason = kind if kind in TOLD_AT_ONCE else now["reason"]
     quiet = kind in ("TagsActive", "Paused", "Suspended")
     return Event("Warning" if bad and not quiet else "Normal", reason, now["message"] or f"{kind} is {now['status']}")
+
+
+def _is_open(status: Mapping[str, Any]) -> bool:
+    """Whether the gate is known to be open: where it is not known, nobody was released."""
+    gate = status.get("gate")
+    return isinstance(gate, Mapping) and gate.get("state") in ("Open", "Warned")
 
 
 def _gist(kind: str, condition: Mapping[str, Any]) -> tuple[Any, ...]:

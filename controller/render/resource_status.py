@@ -88,8 +88,12 @@ def document(shown: Shown, verdict: Verdict) -> dict[str, Any]:
 
 
 def refigured(shown: Shown) -> dict[str, Any]:
-    """The status as it stands, with figures that were collected since."""
-    resource, told = shown.resource, shown.resource.status
+    """The status as it stands, with figures that were collected since: it claims nothing newer than it did."""
+    told = shown.resource.status
+    acted_on = told.get("observedGeneration", shown.resource.generation)
+    handled = told.get("lastHandledReconcileAt", "")
+    resource = replace(shown.resource, generation=acted_on, requested_at=handled)
+    shown = replace(shown, resource=resource)
     conditions = {
         kind: (found["status"], found["reason"], found["message"])
         for kind, found in _before(resource).items()
@@ -99,8 +103,7 @@ def refigured(shown: Shown) -> dict[str, Any]:
     conditions |= dict(_figure_conditions(shown, spent))
     kept: dict[str, Any] = {name: told[name] for name in ("resources", "plan") if name in told}
     parts = {"usage": _usage(shown, spent), "gate": _shown_gate(shown)}
-    written = _written(shown, conditions, {**kept, **parts}, told.get("nextCheck", ""))
-    return {**written, "observedGeneration": told.get("observedGeneration", resource.generation)}
+    return _written(shown, conditions, {**kept, **parts}, told.get("nextCheck", ""))
 
 
 def left_alone(shown: Shown, code: str, message: str, *, heals: bool = False, again: bool = False) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from controller.entrypoints.metrics import Meter
 from controller.errors import TransientFailure
+from controller.passes import Passed, Verdict
 from tests.entrypoints.well import Well
+from tests.fakes import Thing, Town, customer
 
 
 def told(meter: Meter, name: str) -> dict[str, float]:
@@ -33,3 +35,21 @@ def test_without_metrics_by_customer_only_their_number_is_told() -> None:
     meter.watch(Well())
     assert told(meter, "customer_cost") == {}
     assert told(meter, "reconcile_failing_customers") == {"": 1}
+
+
+def test_drift_counts_once_it_is_put_back_however_often_that_failed() -> None:
+    town, meter = Town(), Meter()
+    town.apply(customer())
+    town.world.things["thing", "acme-bucket"] = Thing("9999")
+    town.world.failing["put acme-bucket"] = TransientFailure("no answer")
+
+    def count() -> None:
+        results = town.apply(customer())
+        meter.passed(Passed({one.plan.owner.id: Verdict(one.plan, one.outcomes) for one in results}), 1)
+
+    count()
+    count()
+    assert told(meter, "reconcile_drift_total") == {}
+    town.world.failing.clear()
+    count()
+    assert told(meter, "reconcile_drift_total") == {"thing": 1}

@@ -30,8 +30,13 @@ class Well:
 
     def customers(self) -> Iterable[Resource]:
         usage = {"spent": "250.00", "limit": "500.00", "currency": "USD"}
-        ready = {"type": "Ready", "status": "True"}
-        return [resource("acme", "acme", status={"usage": usage, "conditions": [ready]}), resource("beta", "beta")]
+        return [
+            resource("acme", "acme", status={"usage": usage, "conditions": [_ready("True", "Reconciled")]}),
+            resource("beta", "beta", status={"conditions": [_ready("False", "AccessDenied")]}),
+            resource("paused", "paused", status={"conditions": [_ready("False", "Suspended")]}),
+            resource("looked-at", "looked-at", status={"conditions": [_ready("False", "ChangesPending")]}),
+            resource("new", "new"),
+        ]
 
     def aws_calls(self) -> Mapping[tuple[str, str], int]:
         return {("s3:GetBucketTagging", "OK"): 1}
@@ -41,6 +46,10 @@ class Well:
 
     def settings_are_good(self) -> bool:
         return True
+
+
+def _ready(status: str, reason: str) -> dict[str, str]:
+    return {"type": "Ready", "status": status, "reason": reason}
 
 
 def metrics() -> Iterator[tuple[Metric, set[str]]]:

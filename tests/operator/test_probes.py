@@ -26,6 +26,7 @@ def test_it_is_ready_once_customers_can_be_seen(world: World, start: StartInThre
     operator = start()
     eventually(lambda: operator.probe("/readyz") == (503, "the customers were not listed yet\n"))
     assert operator.probe("/healthz")[0] == 200
+    eventually(lambda: operator.logged('"message": "the cluster does not know customers yet'))
     fake.create(customers_crd())
     eventually(lambda: operator.probe("/readyz")[0] == 200)
 

@@ -120,6 +120,7 @@ def test_an_alert_that_is_crossed_while_the_forecast_is_over_the_limit_is_an_eve
     world.wait_for("acme", "False", "ForecastExceeded", "BudgetHealthy")
     costs(world, "acme", "250", forecast="900")
     spent(world, "acme", "450.00")
+    world.wait_for_event("acme", "BudgetThreshold")
     assert any("over the alert at 80%" in one for one in world.messages("acme", "BudgetThreshold"))
 
 

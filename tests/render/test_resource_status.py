@@ -147,6 +147,14 @@ def test_new_figures_that_are_the_same_say_nothing_new() -> None:
     assert refigured(shown(first, spent="100.00")) == first
 
 
+def test_new_figures_claim_nothing_that_no_pass_acted_on() -> None:
+    first = document(shown(spent="100.00"), verdict(Town()))
+    later = refigured(shown(first, spent="300.00", generation=2, requested_at="now"))
+    assert later["observedGeneration"] == 1
+    assert "lastHandledReconcileAt" not in later
+    assert {one["observedGeneration"] for one in later["conditions"]} == {1}
+
+
 def test_a_resource_that_is_left_alone_keeps_what_was_known_of_it() -> None:
     first = document(shown(spent="100.00"), verdict(Town()))
     told = valid(left_alone(shown(first), "InvalidSpec", "spec.email is missing"))
@@ -218,11 +226,13 @@ def test_each_alert_that_is_passed_is_one_event() -> None:
 
 def test_being_held_and_let_go_is_an_event_each() -> None:
     gate = {"state": "Held", "reason": "BudgetExceeded", "message": "over 100 %"}
-    free = document(shown(spent="100.00"), verdict(Town()))
+    unknown = document(shown(spent="100.00"), verdict(Town()))
     held_figures = replace(shown(spent="100.00").figures, gate=gate)
-    held = valid(document(replace(shown(free, spent="100.00"), figures=held_figures), verdict(Town())))
-    assert told(free, held) == [("Warning", "WorksetsHeld")]
-    assert told(held, free) == [("Normal", "WorksetsReleased")]
+    held = valid(document(replace(shown(unknown, spent="100.00"), figures=held_figures), verdict(Town())))
+    assert told(unknown, held) == [("Warning", "WorksetsHeld")]
+    for state in ("Open", "Warned"):
+        assert told(held, {**unknown, "gate": {"state": state}}) == [("Normal", "WorksetsReleased")]
+    assert told(held, unknown) == [], "that the gate is not known says nothing of the worksets"
 
 
 def test_a_failure_and_its_end_are_an_event_each() -> None:
