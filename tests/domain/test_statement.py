@@ -280,3 +280,8 @@ def test_other_figures_are_corrected_as_the_settings_of_then_say(
     month = replace(new, currency=old.currency)
     changed = correction(issued, (), replace(month, terms=now), after)
     assert changed == correction(issued, (), replace(month, terms=then), before)
+
+
+def test_a_remark_keeps_no_month_from_being_issued() -> None:
+    remarked = closed(currency="CNY", remarks=("AWS bills in CNY and the ledger counts in USD",))
+    assert why_not_yet(remarked, PLAIN, FEBRUARY_12) == ""
