@@ -15,13 +15,14 @@ from controller.domain.money import ZERO, cents
 from controller.domain.month import Month
 from controller.domain.plan import Change, Plan
 from controller.domain.prices import Prices
-from controller.domain.savings import RETENTION, Difference, Fates, difference, fates
+from controller.domain.savings import RETENTION, Difference, Fates, classes_of, difference, fates
 from controller.domain.savings_report import measured
 from controller.domain.usage import BucketStorage, CustomerMonth
-from controller.errors import Failure, InvalidInput
+from controller.errors import Failure, InvalidInput, unexpected
 from controller.fleet import FleetPlan
 
 NONE = fates((), ())
+UNTOLD = "what it saves or costs is not known"
 
 
 class Collected(Protocol):
@@ -67,19 +68,26 @@ class Estimates:
     def _with_note(self, change: Change, storage: Mapping[str, BucketStorage]) -> Change:
         if not self._concerns(change) or change.key.name not in storage:
             return change
-        found = self._difference(change, storage[change.key.name])
-        return replace(change, notes=(*change.notes, *_notes(found))) if found else change
+        try:
+            notes = tuple(self._notes(change, storage[change.key.name]))
+        except Exception as error:  # noqa: BLE001 - a plan is complete without an estimate, whatever is wrong with that
+            notes = (Note(f"{UNTOLD}: {unexpected(error, str(change.key))}"),)
+        return replace(change, notes=(*change.notes, *notes))
 
-    def _difference(self, change: Change, storage: BucketStorage) -> Difference | None:
+    def _notes(self, change: Change, storage: BucketStorage) -> Iterator[Note]:
         before, after = self._sides(change)
         region = (after or before or BucketFates("", NONE)).region
         stock = measured(storage, region, Decimal(RETENTION))
         try:
             prices = self.prices(region)
         except InvalidInput:  # there are none for this region
-            return None
+            return
         old, new = (side.fates if side else NONE for side in (before, after))
-        return difference(stock, old, new, prices) if stock else None
+        unpriced = sorted(name for name in classes_of(old) | classes_of(new) if not prices.knows(name))
+        if unpriced:
+            yield Note(f"{UNTOLD}: no price of {', '.join(unpriced)} in {region} is known")
+        elif stock:
+            yield from _notes(difference(stock, old, new, prices))
 
     def _concerns(self, change: Change) -> bool:
         return change.key.kind in self.read and change.writes

@@ -594,8 +594,9 @@ def test_an_account_in_another_currency_is_labelled_and_never_added(town: Metere
     month = town.months.month("acme")
     assert month.currency == "CNY"
     assert town.months.amounts("acme") == {"S3 Storage by cost_explorer": "5.64"}
-    assert "AWS bills in CNY and the ledger counts in USD" in month.problems[0]
-    assert "the budget counts in USD and AWS bills in CNY, so the two are not compared" in month.problems[1]
+    assert "AWS bills in CNY and the ledger counts in USD" in month.remarks[0]
+    assert "the budget counts in USD and AWS bills in CNY, so the two are not compared" in month.remarks[1]
+    assert month.problems == ()
 
 
 # To the cent

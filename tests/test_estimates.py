@@ -15,7 +15,7 @@ from controller.domain.savings import RETENTION
 from controller.domain.usage import BucketStorage, CustomerMonth
 from controller.entrypoints.cli import cli
 from controller.errors import Failure, PermanentFailure
-from controller.estimates import Estimates
+from controller.estimates import BucketFates, Estimates
 from controller.fleet import FleetPlan
 from controller.kinds.bucket_lifecycle import BucketRules
 from controller.kinds.lifecycle_rule import Rule
@@ -105,6 +105,26 @@ def test_where_nothing_is_known_nothing_is_said(stored: Stored, one: Change, why
 def test_objects_that_nobody_counted() -> None:
     found = notes(Stored(month(BucketStorage("b", {"StandardStorage": GIB}))), change(None, rules(SEED)))
     assert found[0].endswith("; what moving costs is unknown, objects were not counted")
+
+
+def test_a_class_without_a_price_is_told_and_not_estimated() -> None:
+    """As a person may write it into a rule of ours by hand."""
+    edited = rules(Rule("", {"INTELLIGENT_TIERING": 0}))
+    (told,) = notes(Stored(month(STORED)), change(edited, rules(SEED)))
+    assert told == "what it saves or costs is not known: no price of INTELLIGENT_TIERING in us-west-2 is known"
+
+
+def test_a_bug_in_an_estimate_stops_no_plan_and_no_other_estimate() -> None:
+    def broken(state: BucketRules) -> BucketFates:
+        if state.region == "us-west-2":
+            return _fates(state)
+        raise KeyError(state.region)
+
+    both = plan(change(None, rules(SEED, region="mars-1")), change(None, rules(SEED)))
+    noted = Estimates(Stored(month(STORED)), {"bucket_lifecycle": broken}, prices, Clock(NOW)).noted(both)
+    bad, good = ([note.text for note in one.notes] for one in noted.plans[0].changes)
+    assert "what it saves or costs is not known" in bad[0]
+    assert "saves about 14.70 USD" in good[0]
 
 
 def test_what_was_collected_is_read_once_and_only_where_rules_change() -> None:

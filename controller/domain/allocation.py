@@ -27,6 +27,7 @@ class Charges:
     """What one customer is charged for in a month, and what of the ledger is not charged, by setting.
 
     `compute_source` None: nothing is known of compute. `worksets` are those that were given, with `charged` set.
+    `remarks`: what people should know; nothing that could not be read.
     """
 
     lines: tuple[Line, ...] = ()
@@ -34,7 +35,7 @@ class Charges:
     worksets: tuple[Workset, ...] = ()
     absorbed: Decimal = ZERO
     flagged: Decimal = ZERO
-    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ def _direct(
         return Charges(tuple(lines), source, tuple(replace(one, charged=False) for one in worksets or ()))
     if bill and bill.currency != DOLLARS:
         told = f"AWS bills in {bill.currency} and the ledger counts in USD, so its cost of compute is not charged"
+        remarks = (told,) if any(one.cost for one in _counting(worksets or (), settings)) else ()
         return Charges(
-            tuple(lines), None, tuple(replace(one, charged=False) for one in worksets or ()), problems=(told,)
+            tuple(lines), None, tuple(replace(one, charged=False) for one in worksets or ()), remarks=remarks
         )
     return _with_ledger(lines, worksets, settings)
 
@@ -111,9 +113,9 @@ def _with_ledger(lines: Sequence[Line], worksets: Sequence[Workset] | None, sett
     """With one line for all worksets that count. A ledger that could not be read is an unknown line, and not zero."""
     if worksets is None:
         return Charges((*lines, Line(COMPUTE, "compute", ZERO, ZERO, "ledger", "unknown")), "ledger")
-    spared = settings.failed_worksets != "bill"
-    counting = [one for one in worksets if _counts(one) and not (spared and one.outcome != "completed")]
-    left = _sum(one.cost or ZERO for one in worksets if _counts(one) and spared and one.outcome != "completed")
+    counting = _counting(worksets, settings)
+    all_of_them = _sum(one.cost or ZERO for one in worksets if _counts(one))
+    left = all_of_them - _sum(one.cost or ZERO for one in counting)
     return Charges(
         (*lines, *_ledger_line(counting)),
         "ledger",
@@ -121,6 +123,12 @@ def _with_ledger(lines: Sequence[Line], worksets: Sequence[Workset] | None, sett
         absorbed=left if settings.failed_worksets == "absorb" else ZERO,
         flagged=left if settings.failed_worksets == "flag" else ZERO,
     )
+
+
+def _counting(worksets: Iterable[Workset], settings: UsageSettings) -> list[Workset]:
+    """Those that are charged by the ledger: failed ones only by setting."""
+    spared = settings.failed_worksets != "bill"
+    return [one for one in worksets if _counts(one) and not (spared and one.outcome != "completed")]
 
 
 def _counts(workset: Workset) -> bool:

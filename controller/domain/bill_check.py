@@ -5,6 +5,7 @@ Each difference is explained by what is known to cause it, or flagged for a pers
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -73,9 +74,12 @@ def _charged_and_tagged(month: CustomerMonth) -> Check:
     tagged = _tagged(month)
     split = sum((line.exact for line in month.lines if line.source == "split"), ZERO)
     ledger = sum((line.exact for line in month.lines if line.source == "ledger"), ZERO)
-    replaced = sum((row.amount for row in month.tagged if row.part == "compute"), ZERO) if ledger else ZERO
+    by_tags = month.compute_source == "cost_explorer"
+    replaced = ZERO if by_tags else sum((row.amount for row in month.tagged if row.part == "compute"), ZERO)
     rest = month.total - (tagged - replaced + ledger + split)
-    reasons = [f"{cents(ledger):f} compute by the ledger in place of {cents(replaced):f} by tags"] if ledger else []
+    reasons = []
+    if ledger or replaced:
+        reasons.append(f"{cents(ledger):f} compute by the ledger in place of {cents(replaced):f} by tags")
     reasons += [f"{cents(split):f} shared by rule"] if split else []
     if abs(rest) > CENT:
         why = f"{cents(rest):f} of it nothing explains: collect the month again"
@@ -106,19 +110,23 @@ def _budget_and_tagged(month: CustomerMonth) -> Check:
     if actual is None or month.costs_as_of is None:
         return Check(month.customer_id, what, actual, None, "unknown", "AWS has not counted, or was not asked")
     tagged = cents(_tagged(month))
-    apart = abs(actual - tagged)
-    if apart <= CENT:
+    if abs(actual - tagged) <= CENT:
         return Check(month.customer_id, what, actual, tagged, "agrees")
-    if month.excluded:
-        return Check(
-            month.customer_id, what, actual, tagged, "explained", "credits and refunds are kept out of the cost"
-        )
-    if apart <= max(tagged, actual) * BUDGET_TOLERANCE:
+    excluded = cents(sum((row.amount for row in month.excluded), ZERO))
+    if excluded and _is_near(actual, tagged + excluded):
+        why = f"{excluded:f} of credits, refunds and the like are kept out of the cost"
+        return Check(month.customer_id, what, actual, tagged, "explained", why)
+    if _is_near(actual, tagged):
         return Check(month.customer_id, what, actual, tagged, "explained", "counted at another time")
     if month.costs_estimated:
         return Check(month.customer_id, what, actual, tagged, "explained", "AWS still counts this month")
     why = "does the budget's filter have all of the customer's tags? reconcile plan shows it"
     return Check(month.customer_id, what, actual, tagged, "flagged", why)
+
+
+def _is_near(actual: Decimal, told: Decimal) -> bool:
+    """As near as two counts of the same at different times are."""
+    return abs(actual - told) <= max(abs(told), abs(actual)) * BUDGET_TOLERANCE
 
 
 def _statement_and_now(month: CustomerMonth, statements: Sequence[Statement], *, closed: bool) -> Check:
@@ -128,12 +136,15 @@ def _statement_and_now(month: CustomerMonth, statements: Sequence[Statement], *,
             return Check(month.customer_id, what, None, month.total, "unknown", "nothing was issued yet")
         why = f"nothing was issued: reconcile statement {month.customer_id} --month {month.month} --issue"
         return Check(month.customer_id, what, None, month.total, "flagged", why)
-    if any(one.currency != month.currency for one in statements):
-        converted = "it is in another currency"
-        return Check(month.customer_id, what, None, month.total, "unknown", converted)
-    said = sum((one.listed for one in statements), ZERO)
+    last = max(statements, key=lambda one: (one.issued_on or date.min, one.number or ""))
+    if last.made_from.currency != month.currency:
+        why = f"{last.number} was made from figures in {last.made_from.currency}"
+        return Check(month.customer_id, what, None, month.total, "unknown", why)
+    is_converted = any(one.currency != month.currency for one in statements)
+    said = last.made_from.total if is_converted else sum((one.listed for one in statements), ZERO)
     if month.total is not None and said == month.total:
-        return Check(month.customer_id, what, said, month.total, "agrees")
+        why = f"in {last.currency}: compared is what it was made from" if is_converted else ""
+        return Check(month.customer_id, what, said, month.total, "agrees", why)
     why = f"AWS changed it after it was issued: reconcile statement {month.customer_id} --month {month.month} --correct"
     return Check(month.customer_id, what, said, month.total, "flagged", why)
 

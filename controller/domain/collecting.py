@@ -195,7 +195,8 @@ def _customer(
         worksets=charges.worksets,
         worksets_as_of=readings.at if is_read else previous.worksets_as_of if previous else None,
         spend=_spend(case, customer, readings),
-        problems=(*charges.problems, *_problems(case, customer, payer, bill, readings)),
+        problems=tuple(_problems(case, customer, payer, readings)),
+        remarks=(*charges.remarks, *_remarks(_spend(case, customer, readings), bill)),
         terms=_terms(customer.billing),
     )
     restated = bill is not None and bill.restated
@@ -240,7 +241,7 @@ def _spend(case: MonthCase, customer: Customer, readings: Readings) -> Spend | N
     return spend
 
 
-def _problems(case: MonthCase, customer: Customer, payer: str, bill: Bill | None, readings: Readings) -> Iterator[str]:
+def _problems(case: MonthCase, customer: Customer, payer: str, readings: Readings) -> Iterator[str]:
     id_ = customer.customer_id
     told: dict[str, object] = {"cost": readings.cost_failure(payer, case.month), "worksets": readings.worksets.get(id_)}
     if case.is_running:
@@ -249,7 +250,9 @@ def _problems(case: MonthCase, customer: Customer, payer: str, bill: Bill | None
     for what, found in told.items():
         if isinstance(found, Failure):
             yield f"{what}: {found}"
-    spend = _spend(case, customer, readings)
+
+
+def _remarks(spend: Spend | None, bill: Bill | None) -> Iterator[str]:
     if spend and bill and spend.currency != bill.currency:
         yield f"the budget counts in {spend.currency} and AWS bills in {bill.currency}, so the two are not compared"
 

@@ -88,6 +88,11 @@ def fates_of(lifecycle: Lifecycle | None) -> Fates:
     return fates(moves, [(one.prefix, one.days) for one in lifecycle.expirations])
 
 
+def classes_of(rules: Fates) -> set[str]:
+    """The storage classes that they move objects into."""
+    return {name for fate in rules.values() for _, name in fate.steps}
+
+
 def _fate(prefix: str, moves: Collection[tuple[str, Mapping[str, int]]], ends: Collection[tuple[str, int]]) -> Fate:
     found = sorted(
         (days, RANKS.get(name, 0), name)

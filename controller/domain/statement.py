@@ -401,9 +401,14 @@ def _made_from(month: CustomerMonth, conditions: _Conditions) -> MadeFrom:
 
 
 def _lines(month: CustomerMonth, conditions: _Conditions, unit: Decimal) -> tuple[StatementLine, ...]:
-    """One line for each service, listed and charged each rounded once and adding up to its own sum."""
+    """One line for each service, listed and charged each rounded once and adding up to its own sum.
+
+    In the currency of AWS's figures it starts from the whole cents that everything else shows; in another one from the
+    exact cost, since cents that are converted would be rounded twice.
+    """
     groups = _by_service(month)
-    exact = {key: sum((line.amount for line in lines), ZERO) * conditions.rate for key, lines in groups.items()}
+    name = "amount" if conditions.currency == month.currency else "exact"
+    exact = {key: sum((getattr(line, name) for line in lines), ZERO) * conditions.rate for key, lines in groups.items()}
     listed = in_cents(exact, unit=unit)
     share = (HUNDRED - conditions.discount_percent) / HUNDRED
     net = {key: amount * share for key, amount in listed.items()}

@@ -205,6 +205,8 @@ class CustomerMonth:
     forecast: Forecast | None = None
     problems: tuple[str, ...] = ()
     """What could not be read, in words: the figures that come from it are unknown or of an earlier reading."""
+    remarks: tuple[str, ...] = ()
+    """What people should know of the figures, all of which could be read."""
     terms: Terms = Terms()
     format: int = FORMAT
 

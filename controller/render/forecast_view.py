@@ -64,6 +64,7 @@ def notes(report: ForecastReport) -> Iterator[str]:
             f"Set aside: {SOURCES[one.source]} forecasts {amount(one.amount, report.stored.currency)}, less than was"
             " spent: it does not see all of it."
         )
+    yield from (f"Note: {one}." for one in report.stored.remarks)
     yield from (f"Problem: {one}" for one in report.stored.problems)
 
 

@@ -55,6 +55,7 @@ def forecast(report: ForecastReport) -> dict[str, Any]:
             "budget_limit_usd": origin(report.limit),
         },
         "problems": list(report.stored.problems),
+        "remarks": list(report.stored.remarks),
     }
 
 

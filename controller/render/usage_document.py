@@ -56,6 +56,7 @@ def to_document(report: UsageReport) -> dict[str, Any]:
         "gate": gate(report.gate),
         "figures": {path: origin(figure) for path, figure in sorted(figures(report).items())},
         "problems": list(stored.problems),
+        "remarks": list(stored.remarks),
     }
 
 

@@ -112,6 +112,7 @@ def notes(report: UsageReport) -> Iterator[str]:
             f"{coverage.percent}% of the account's {amount(coverage.total, stored.currency)} is allocated to customers,"
             f" {amount(coverage.unallocated, stored.currency)} to nobody."
         )
+    yield from (f"Note: {one}." for one in stored.remarks)
     yield from (f"Problem: {one}" for one in stored.problems)
 
 

@@ -308,8 +308,18 @@ def test_currencies_are_never_added_up() -> None:
     charges = charges_of(bill, LEDGER)["cust_a"]
 
     assert [(line.service, line.source) for line in charges.lines] == [("S3 Storage", "cost_explorer")]
-    assert charges.problems == ("AWS bills in CNY and the ledger counts in USD, so its cost of compute is not charged",)
+    assert charges.remarks == ("AWS bills in CNY and the ledger counts in USD, so its cost of compute is not charged",)
     assert charges.compute_source is None
+
+
+@pytest.mark.parametrize(
+    ("worksets", "setting"),
+    [((), "bill"), ([ran("w", "0")], "bill"), ([ran("w", "3", "failed")], "absorb")],
+    ids=["none", "free", "not-charged"],
+)
+def test_nothing_is_remarked_of_a_ledger_that_charges_nothing(worksets: Any, setting: str) -> None:
+    bill = bill_of(reading(row("cust_a", "S3 Storage", "5"), currency="CNY"), MONTH, PEOPLE)
+    assert charges_of(bill, {"cust_a": worksets}, failed_worksets=setting)["cust_a"].remarks == ()
 
 
 # Shared cost

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from controller.domain.bill_check import Check, check_bill
+from controller.domain.money import ZERO
 from controller.domain.month import Month
-from controller.domain.settings import StatementSettings
-from controller.domain.statement import Statement, draft, issue
-from controller.domain.usage import AccountMonth, CostRow, CustomerMonth, Line, Spend, Workset
+from controller.domain.settings import ExchangeRate, StatementSettings
+from controller.domain.statement import Statement, correction, draft, issue
+from controller.domain.usage import AccountMonth, CostRow, CustomerMonth, Line, Spend, Terms, Workset
 
 JANUARY, AS_OF = Month(2024, 1), datetime(2024, 2, 4, tzinfo=UTC)
 
@@ -52,9 +53,17 @@ def check(what: str, of: CustomerMonth, statements: tuple[Statement, ...] = (), 
     [
         (month(), "agrees", ""),
         (
-            month(lines=(line("EC2 Compute", "compute", "95.00", "ledger"), line("S3 Storage", "storage", "20.00"))),
+            month(
+                lines=(line("EC2 Compute", "compute", "95.00", "ledger"), line("S3 Storage", "storage", "20.00")),
+                compute_source="ledger",
+            ),
             "explained",
             "95.00 compute by the ledger in place of 80.00 by tags",
+        ),
+        (
+            month(lines=(line("S3 Storage", "storage", "20.00"),), compute_source="ledger"),
+            "explained",
+            "0.00 compute by the ledger in place of 80.00 by tags",
         ),
         (
             month(lines=(*month().lines, line("FSx Lustre", "other", "7.00", "split"))),
@@ -79,6 +88,9 @@ def test_what_is_charged_and_what_aws_tags(of: CustomerMonth, verdict: str, word
         ("140.00", {}, "flagged"),
         ("140.00", {"costs_estimated": True}, "explained"),
         ("60.00", {"excluded": (row("EC2 Compute", "compute", "-40"),)}, "explained"),
+        ("61.00", {"excluded": (row("EC2 Compute", "compute", "-40"),)}, "explained"),
+        ("200.00", {"excluded": (row("EC2 Compute", "compute", "-40"),)}, "flagged"),
+        ("200.00", {"excluded": (row("EC2 Compute", "compute", "-0.01"),)}, "flagged"),
         (None, {}, "unknown"),
     ],
 )
@@ -107,6 +119,25 @@ def test_what_aws_changed_after_the_issue_is_flagged_with_what_to_do() -> None:
     found = check("statements", replace(month(), lines=month().lines[:1]), (issued(month()),))
     assert (found.verdict, found.difference) == ("flagged", Decimal("20.00"))
     assert "--correct" in found.why
+
+
+RATE = ExchangeRate(currency="EUR", of="USD", rate=Decimal("0.9213"), date=date(2024, 1, 31))
+
+
+def test_a_statement_in_another_currency_is_compared_by_what_it_was_made_from() -> None:
+    euros = month(terms=Terms(currency="EUR"))
+    settings = StatementSettings(rates=(RATE,))
+    first = issue(draft(euros, settings), "INV-1", date(2024, 2, 12))
+    found = check("statements", euros, (first,))
+    assert (found.verdict, found.left, found.difference) == ("agrees", Decimal("100.00"), ZERO)
+
+    less = replace(euros, lines=month().lines[:1])
+    assert check("statements", less, (first,)).verdict == "flagged"
+    note = correction(first, (), less, settings)
+    assert note
+    assert check("statements", less, (first, issue(note, "INV-2", date(2024, 2, 13)))).verdict == "agrees"
+
+    assert check("statements", replace(euros, currency="CNY"), (first,)).verdict == "unknown"
 
 
 @pytest.mark.parametrize(("closed", "verdict"), [(True, "flagged"), (False, "unknown")])

@@ -81,8 +81,18 @@ def test_a_currency_without_cents_is_charged_in_whole_coins() -> None:
     rate = ExchangeRate(currency="JPY", of="USD", rate=Decimal("150.25"), date=date(2024, 1, 31))
     statement = draft(on_terms(acme(), currency="JPY"), StatementSettings(rates=(rate,)))
     adds_up(statement)
-    assert (statement.currency, statement.total) == ("JPY", Decimal(55287))
+    assert (statement.currency, statement.total) == ("JPY", Decimal(55286))
     assert statement.made_from.rate_date == date(2024, 1, 31)
+
+
+def test_what_is_converted_is_rounded_once() -> None:
+    """100.0049 USD are 15,000.735 JPY; 100.00 USD would be 15,000."""
+    storage = replace(acme().lines[1], amount=Decimal("100.00"), exact=Decimal("100.0049"))
+    rate = ExchangeRate(currency="JPY", of="USD", rate=Decimal(150), date=date(2024, 1, 31))
+    month = replace(on_terms(acme(), currency="JPY"), lines=(storage,))
+    statement = draft(month, StatementSettings(rates=(rate,)))
+    adds_up(statement)
+    assert statement.total == Decimal(15001)
 
 
 def test_without_a_rate_it_is_charged_as_aws_counts_and_says_so() -> None:
@@ -280,3 +290,8 @@ def test_other_figures_are_corrected_as_the_settings_of_then_say(
     month = replace(new, currency=old.currency)
     changed = correction(issued, (), replace(month, terms=now), after)
     assert changed == correction(issued, (), replace(month, terms=then), before)
+
+
+def test_a_remark_keeps_no_month_from_being_issued() -> None:
+    remarked = closed(currency="CNY", remarks=("AWS bills in CNY and the ledger counts in USD",))
+    assert why_not_yet(remarked, PLAIN, FEBRUARY_12) == ""

@@ -102,7 +102,7 @@ def test_what_was_corrected_and_what_changed_since_is_told() -> None:
     first = replace(paid(), state="issued", changed_at=None)
     more = replace(credit_note().statement, lines=credit_note().statement.lines[:1], number=None)
     page = str(statement_view.page(Standing(first.statement, first, (credit_note(),), more)))
-    assert "Corrected by Credit note INV-2024-000002, issued: -308.48 EUR." in page
+    assert "Corrected by Credit note INV-2024-000002, issued: -308.47 EUR." in page
     assert "EUR are to be given back. --correct issues that." in page
 
 
@@ -251,7 +251,7 @@ def test_the_same_statement_gives_the_same_bytes() -> None:
     first, second = (statement_pdf.pdf(sheet(one.statement, one)) for _ in range(2))
     assert first == second
     words = pdf_text(first)
-    assert all(told in words for told in ("INV-2024-000001", "Daylily Informatics", "363.08 EUR", "Page 1 of 1"))
+    assert all(told in words for told in ("INV-2024-000001", "Daylily Informatics", "363.07 EUR", "Page 1 of 1"))
 
 
 def test_a_long_one_has_its_head_on_every_page_and_its_sums_with_the_last_rows() -> None:
@@ -270,7 +270,7 @@ def test_a_list_tells_what_is_open_and_for_how_long_overdue() -> None:
     entries = [entry(replace(paid(), state="issued")), entry(credit_note())]
     page = str(statement_view.list_page(entries, date(2024, 3, 20), "none"))
     assert "credit note" in page
-    assert "Open: 54.60 EUR of 2, overdue: 363.08 EUR of 1." in page
+    assert "Open: 54.60 EUR of 2, overdue: 363.07 EUR of 1." in page
     (late, back) = statement_document.of_list(entries, date(2024, 3, 20))["statements"]
     assert (late["overdue_days"], back["overdue_days"], late["open"]) == (7, 0, True)
     assert str(statement_view.list_page([entry(paid())], date(2024, 3, 20), "none")).endswith("Nothing is open.\n")
