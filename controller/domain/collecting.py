@@ -8,6 +8,7 @@ from datetime import datetime
 from controller.domain.allocation import Charges, Customers, allocate
 from controller.domain.balance import account_month
 from controller.domain.bill import Bill, Pair, bill_of, payer_of, stored_bill
+from controller.domain.clusters import with_clusters
 from controller.domain.customer import Billing, Customer
 from controller.domain.expectation import expected
 from controller.domain.month import Month
@@ -89,6 +90,7 @@ def collected_month(
     for payer, people in _by_payer(case, readings).items():
         bill = _bill(case, payer, people, readings)
         worksets = {one.customer_id: _worksets(case, one.customer_id, readings) for one in people}
+        bill = with_clusters(bill, worksets, settings.cluster_tag)
         charges = allocate(bill, Customers(people, _sharing(case, bill, worksets, people)), worksets, settings)
         own = {one.customer_id: _customer(case, one, payer, bill, charges[one.customer_id], readings) for one in people}
         customers |= {id_: one for id_, one in own.items() if case.is_running or id_ in case.before or _is_used(one)}
