@@ -38,6 +38,9 @@ Owners = Mapping[str, Mapping[Key, frozenset[str]]]
 
 NOBODY: frozenset[str] = frozenset()
 
+HELD = "HeldByAnother"
+"""The code of what is wanted and is another owner's."""
+
 
 def claims_of(cases: Iterable[Case], statuses: Mapping[str, Status]) -> Claims:
     wanted, retained, held = _Collected(), _Collected(), _Collected()
@@ -69,7 +72,7 @@ def held_by(owners: Collection[str]) -> Unreadable:
     return Unreadable(
         PermanentFailure(
             f"it is held by {', '.join(sorted(owners))}",
-            code="HeldByAnother",
+            code=HELD,
             advice="Take it out of that manifest, and apply that one first or together with this one.",
         )
     )

@@ -169,7 +169,7 @@ class Collector:
         foreign = self._foreign()
         ours = [one for one in customers if one.customer_id not in foreign]
         stored = {month: self._store.load(month) for month in wanted}
-        cases = [self._case(month, now, ours, stored[month], foreign) for month in wanted]
+        cases = [replace(self._case(month, now, ours, stored[month], foreign), forced=force_costs) for month in wanted]
         asking = self._asking(cases, stored, now, force=force_costs)
         readings = self._library.read(cases, ours, asking, now, progress)
         problems = [*_not_ours(customers, foreign), *_unusable(stored.values()), *_unread(readings)]

@@ -18,7 +18,7 @@ from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Plan, Rules
 from controller.domain.resource import Key, Observation
-from controller.domain.safety import refusals, unallowed
+from controller.domain.safety import Lately, refusals, unallowed
 from controller.domain.settings import SafetySettings
 from controller.domain.status import Condition, Pass, Status
 from controller.errors import Failure, InvalidInput, PermanentFailure, Refused, TransientFailure
@@ -92,8 +92,11 @@ class Desired:
     complete: bool = True
     """False: something could not be read, so a customer that is missing here may still be wanted."""
     covers: Callable[[str], bool] = lambda _: True
-    partial: bool = False
-    """True: more customers are declared than these, and what they have counts in the guard's shares."""
+    leaving: Mapping[str, str] | None = None
+    """The only ones that may count as gone, each with the source that declared it; None: all that `covers` says.
+
+    Unless None, more customers are declared than these, and what they have counts in the guard's shares.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ class Orphan:
 
     @property
     def lets_go(self) -> bool:
-        """Whether a prune leaves everything in AWS as it is, by the deletion policy as last applied."""
+        """Whether a prune leaves everything in AWS as it is, by the deletion policy.
+
+        That is the one last applied, or, in a cluster, the one of the resource that is being deleted.
+        """
         return self.status.deletion_policy == "Retain" and not self.suspended
 
     @property
@@ -133,8 +139,10 @@ class FleetPlan:
     """How many keys of other owners within the paths were not looked at: they count in the guard's shares."""
     by_name: bool = False
     """Whether somebody asked for each of the orphans by its name: to let go of many of them is no accident then."""
-    foreign: Mapping[str, Failure] = field(default_factory=dict)
-    """Why owners within the paths that are gone are not ours to prune, by owner id: they are another controller's."""
+    lately: Lately = field(default_factory=Lately)
+    """What runs just before this one did, for the guard's shares."""
+    kept: Mapping[str, Status | Failure] = field(default_factory=dict)
+    """What is stored of those that are leaving and are not ours to prune, by owner id."""
 
     def all_plans(self) -> tuple[Plan, ...]:
         """The plans of all owners, orphans included."""
@@ -187,7 +195,8 @@ class FleetPlan:
         idle = [len(orphan.status.inventory) for orphan in self.orphans if not prune or orphan.lets_go]
         lost = [orphan for orphan in self.orphans if prune and orphan.lets_go and not self.by_name]
         released = sum(len(orphan.status.inventory) for orphan in lost)
-        shares = refusals([*self.plans, *pruned], self.limits, sum(idle) + self.passed_over, released)
+        untouched = sum(idle) + self.passed_over
+        shares = refusals([*self.plans, *pruned], self.limits, untouched, released, self.lately)
         return (*shares, *unallowed([*self.plans, *pruned], self.limits.allow))
 
 
@@ -253,7 +262,7 @@ class Fleet:
         everyone = [*cases, *orphans]
         refused = {case.owner.id: self._refusal(case.owner, stored.get(case.owner.id)) for case in everyone}
         claims = claims_of([case for case in everyone if not refused[case.owner.id]], statuses)
-        passed_over = sum(len(status.inventory) for status in others) if wanted.partial else 0
+        passed_over = sum(len(status.inventory) for status in others) if wanted.leaving is not None else 0
         if only is not None:
             passed_over += sum(len(case.applied) for case in everyone if case.owner.id not in only)
             cases = [case for case in cases if case.owner.id in only]
@@ -278,7 +287,7 @@ class Fleet:
             cases={case.owner.id: case for case in everyone},
             limits=self._options.limits,
             passed_over=passed_over,
-            foreign=self._foreign(statuses, wanted) if wanted.partial else {},
+            kept=self._kept(stored, wanted.leaving or {}, orphans),
         )
 
     def foresee(self, fleet_plan: FleetPlan) -> dict[str, Status | None]:
@@ -365,14 +374,22 @@ class Fleet:
         ]
 
         def is_gone(status: Status) -> bool:
-            return wanted.complete and wanted.covers(status.source) and status.account in self._sites
+            may_be = wanted.leaving is None or wanted.leaving.get(status.owner_id) == status.source
+            return may_be and wanted.complete and wanted.covers(status.source) and status.account in self._sites
 
         return [s for s in missing if is_gone(s)], [s for s in missing if not is_gone(s)]
 
-    def _foreign(self, statuses: Mapping[str, Status], wanted: Desired) -> dict[str, Failure]:
-        within = [one for one in statuses.values() if not one.is_account and wanted.covers(one.source)]
-        refused = {one.owner_id: self._refusal(_former(one), one) for one in within}
-        return {id_: why for id_, why in refused.items() if why}
+    def _kept(
+        self, stored: Mapping[str, Status | Failure], leaving: Mapping[str, str], gone: Collection[Case]
+    ) -> dict[str, Status | Failure]:
+        left = leaving.keys() & stored.keys() - {case.owner.id for case in gone}
+        return {id_: self._why_kept(stored[id_], leaving[id_]) for id_ in sorted(left)}
+
+    def _why_kept(self, stored: Status | Failure, source: str) -> Status | Failure:
+        """A failure also where this source declared it for another controller."""
+        if isinstance(stored, Failure) or stored.source != source:
+            return stored
+        return self._refusal(_former(stored), stored) or stored
 
     def _plan(
         self,
@@ -465,7 +482,7 @@ class Fleet:
         return replace(result, stopped=run.stop())
 
     def _prune_one(self, run: "_Run", orphan: Orphan) -> Result:
-        """Deletes what is ours, or lets go of it, by the deletion policy as last applied; then forgets the owner."""
+        """Deletes what is ours, or lets go of it, by the deletion policy; then forgets the owner."""
         if run.stop():
             return _stopped(orphan.plan)
         if orphan.suspended or orphan.plan.refused:

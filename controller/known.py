@@ -87,7 +87,7 @@ class Known:
         if body is None or known is None:
             return True
         now = from_body(body)
-        if known.asked == now.asked:
+        if known.asked == now.asked and not _is_older(now, known):
             self._resources[name] = now
         self._kept[name] = hash((text, now.packed_status))
         return now.packed_status == text
@@ -95,11 +95,12 @@ class Known:
     def put(self, body: Mapping[str, Any]) -> None:
         """The answer to another write of ours."""
         now = from_body(body)
-        if now.name in self._resources:
+        known = self._resources.get(now.name)
+        if known and known.uid == now.uid and not _is_older(now, known):
             self._resources[now.name] = now
 
 
 def _is_older(now: Resource, before: Resource) -> bool:
-    """Whether what is told has been overtaken: by the answer to a write of ours, or, of a list, by the watch."""
+    """Whether what is told has been overtaken: by the answer to a write of ours, or by the watch."""
     versions = (now.version, before.version)
     return now.uid == before.uid and all(one.isdigit() for one in versions) and int(now.version) < int(before.version)

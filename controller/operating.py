@@ -11,9 +11,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from controller.agenda import Agenda
+from controller.claims import HELD
 from controller.domain.custom_resource import Name, Resource, packed
 from controller.domain.customer import Customer
 from controller.errors import Failure, PermanentFailure, ReconcileError, TransientFailure, unexpected
@@ -38,10 +41,15 @@ LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
 SETTINGS = 10.0
 """Seconds between two looks at the settings."""
+PORTION = 200
+"""Statuses that are told at a time."""
 NEVER = float("inf")
 
 Lister = Callable[[], AsyncIterator[Mapping[str, Any]]]
 """All customer resources, as the API server has them now."""
+
+Document = Callable[[], Mapping[str, Any]]
+"""Makes a status."""
 
 
 class Leadership(Protocol):
@@ -120,7 +128,8 @@ class Operator:
         self.agenda: Agenda[Name] = Agenda(time.monotonic, spread)
         self._writer = Writer(cluster, self.known, clock, meter.wrote, self.agenda.failed)
         self._figures: Mapping[str, Figures] = {}
-        self._clashing: frozenset[Name] = frozenset()
+        self._waiting: frozenset[Name] = frozenset()
+        """Those that may have what they want once another one goes."""
         self._news = asyncio.Event()
         self._telling = asyncio.Lock()
         self._put_right_at: dict[Name, float] = {}
@@ -144,14 +153,14 @@ class Operator:
         elif seen.edited:
             self._put_right(seen.name)
         if seen.frees:
-            self._wake(self._clashing)
+            self._wake(self._waiting)
         return seen.name
 
     def _forget(self, name: Name) -> None:
         self.known.forget(name)
         self._put_right_at.pop(name, None)
         self.agenda.forget(name)
-        self._wake(self._clashing)
+        self._wake(self._waiting)
 
     def _put_right(self, name: Name) -> None:
         """Soon, and not again soon: who edits the status may be another operator, that puts it right after us."""
@@ -270,17 +279,19 @@ class Operator:
         """Finalizers first, then AWS, then what is told, and in the end what AWS is rid of."""
         await self._look_at_settings(even_so=True)
         found = await asyncio.to_thread(triage, due, self.known.all(), self._read)
-        self._clashing = (self._clashing - {one.name for one in due}) | found.clashing
+        self._waiting = (self._waiting - found.due.keys()) | found.clashing
         if not self._only_watch:
             await self._let_go(dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced})
             await self._hold_on_to(found)
         asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
-        await self._tell(lambda: self._told(found, passed))
+        self._waiting |= _held_up(found, passed)
+        failed = await self._tell(lambda: self._told(found, passed))
         if not self._only_watch:
-            await self._let_go(_farewells(found, passed))
+            failed |= await self._let_go(_farewells(found, passed))
         for id_, name in found.owners.items():
-            self._come_back(name, passed.verdicts.get(id_))
+            if name not in failed:  # those come back later each time, whatever AWS says of them
+                self._come_back(name, passed.verdicts.get(id_))
         return passed
 
     def _stops(self) -> bool:
@@ -301,10 +312,9 @@ class Operator:
             if known is None or not known.has_finalizer:
                 del found.customers[name]
 
-    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> None:
-        for name, farewell in farewells.items():
-            if resource := self.known.get(name):
-                await self._writer.let_go(resource, farewell)
+    async def _let_go(self, farewells: Mapping[Name, Event | None]) -> frozenset[Name]:
+        there = ((self.known.get(name), farewell) for name, farewell in farewells.items())
+        return await self._writer.let_go((one, farewell) for one, farewell in there if one)
 
     def _come_back(self, name: Name, verdict: Verdict | None) -> None:
         """What time may heal soon, the rest with everything else."""
@@ -313,24 +323,45 @@ class Operator:
         else:
             self.agenda.healed(name)
 
-    async def _tell(self, news: Callable[[], Iterable[News]]) -> None:
-        """One after the other: each is made of what the one before left there, and of the newest figures."""
-        async with self._telling:
-            await self._writer.statuses(await asyncio.to_thread(lambda: list(news())))
+    async def _tell(self, news: Callable[[], Iterable[News]]) -> frozenset[Name]:
+        """Tells, and returns whom it could not be told.
+
+        One after the other: each is made of what the one before left there, and of the newest figures. In portions,
+        so that a pass does not wait for thousands of statuses of a collect.
+        """
+        rest, failed = iter(news()), frozenset[Name]()
+        while True:
+            async with self._telling:
+                portion = await asyncio.to_thread(lambda: list(islice(rest, PORTION)))
+                failed |= await self._writer.statuses(portion)
+            if len(portion) < PORTION:
+                return failed
 
     def _told(self, found: Triage, passed: Passed) -> Iterator[News]:
         """The statuses that say something new."""
         for id_, name in found.owners.items():
-            resource, verdict = self.known.get(name), passed.verdicts.get(id_)
+            resource, verdict = self._as_asked(found.due[name]), passed.verdicts.get(id_)
             if resource and verdict and not verdict.gone:
-                status = resource_status.document(self._shown(resource, found.customers.get(name)), verdict)
-                yield from self._news_of(resource, status, verdict)
+                shown = self._shown(resource, found.customers.get(name))
+                yield from self._news_of(resource, partial(resource_status.document, shown, verdict), verdict)
         for name, (code, words) in found.wrong.items():
-            if resource := self.known.get(name):
-                status = resource_status.left_alone(self._shown(resource, None), code, words)
-                yield from self._news_of(resource, status)
+            if resource := self._as_asked(found.due[name]):
+                shown = self._shown(resource, None)
+                yield from self._news_of(resource, partial(resource_status.left_alone, shown, code, words))
 
-    def _news_of(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None = None) -> Iterator[News]:
+    def _as_asked(self, then: Resource) -> Resource | None:
+        """The resource of a pass as it stands now; None where it is gone, or another one has its name."""
+        known = self.known.get(then.name)
+        return known.as_asked(then) if known and known.uid == then.uid else None
+
+    def _news_of(self, resource: Resource, document: Document, verdict: Verdict | None = None) -> Sequence[News]:
+        try:
+            return tuple(self._news_in(resource, document(), verdict))
+        except Exception:  # noqa: BLE001 - a bug with one customer must not keep the others from being told
+            _log.exception("%s cannot be told", resource.name, extra={"customer": str(resource.name)})
+            return ()
+
+    def _news_in(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None) -> Iterator[News]:
         text = packed(status)
         if self.known.is_news(resource, text):
             yield News(resource, status, text, resource_events.events(resource.status, status, verdict))
@@ -352,17 +383,17 @@ class Operator:
         """A pass that failed as a whole is told to each, and tried again; what was known of it stays."""
         _log.error("the pass failed: %s", failure)
         self._meter.failed(failure, seconds)
+        for one in due:
+            self.agenda.failed(one.name)
+        await self._tell(lambda: self._told_failed(due, failure))
+
+    def _told_failed(self, due: Sequence[Resource], failure: ReconcileError) -> Iterator[News]:
         heals = not isinstance(failure, PermanentFailure)
         code = resource_status.camel(getattr(failure, "code", "") or type(failure).__name__)
-        news: list[News] = []
-        for name in (resource.name for resource in due):
-            self.agenda.failed(name)
-            if resource := self.known.get(name):
-                status = resource_status.left_alone(
-                    self._shown(resource, None), code, str(failure), heals=heals, again=True
-                )
-                news += self._news_of(resource, status)
-        await self._writer.statuses(news)
+        told = partial(resource_status.left_alone, code=code, message=str(failure), heals=heals, again=True)
+        for one in due:
+            if resource := self._as_asked(one):
+                yield from self._news_of(resource, partial(told, self._shown(resource, None)))
 
     def _begin_to_collect(self) -> None:
         """Beside the passes: it takes long, and has a lease of its own."""
@@ -394,12 +425,20 @@ class Operator:
         for name, customer in found.customers.items():
             resource, figures = self.known.get(name), self._figures.get(customer.customer_id)
             if resource and resource.status and figures and figures.usage is not None:
-                yield from self._news_of(resource, resource_status.refigured(self._shown(resource, customer)))
+                yield from self._news_of(resource, partial(resource_status.refigured, self._shown(resource, customer)))
 
     def _wake(self, names: Iterable[Name]) -> None:
         for name in names:
             self.agenda.now(name)
         self._news.set()
+
+
+def _held_up(found: Triage, passed: Passed) -> frozenset[Name]:
+    """Those that want what another one has."""
+    verdicts = {name: passed.verdicts.get(id_) for id_, name in found.owners.items()}
+    return frozenset(
+        name for name, one in verdicts.items() if one and any(failure.code == HELD for failure in one.failures)
+    )
 
 
 def _farewells(found: Triage, passed: Passed) -> dict[Name, Event | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from controller.domain.custom_resource import Name, Resource
+from controller.domain.custom_resource import ID, Name, Resource
 from controller.domain.customer import Customer, DeletionPolicy
 from controller.passes import Leaving
 
@@ -15,12 +15,14 @@ DUPLICATE, INVALID = "Duplicate", "InvalidSpec"
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """Resources by what is to be done with them.
+    """Resources by what is to be done with them. `due` are all of them, as they were then.
 
     `leaving`: being deleted, and AWS to be rid of them as their spec says now. `free`: being deleted, and nothing in
-    AWS is theirs. `forced`: let go as a person says. `wrong`: left alone, with a code and words.
+    AWS is theirs: their customer id is that of another one. `forced`: let go as a person says. `wrong`: left alone,
+    with a code and words.
     """
 
+    due: dict[Name, Resource] = field(default_factory=dict)
     customers: dict[Name, Customer] = field(default_factory=dict)
     leaving: dict[Name, Leaving] = field(default_factory=dict)
     free: list[Name] = field(default_factory=list)
@@ -43,9 +45,10 @@ def triage(due: Iterable[Resource], everything: Collection[Resource], read: Read
     holders = _holders(everything)
     found = Triage()
     for resource in due:
+        found.due[resource.name] = resource
         taken = {claim: holders[claim] for claim in resource.claims if holders[claim] != resource.name}
         if resource.deleting:
-            _sort_leaving(resource, found, is_second=bool(taken))
+            _sort_leaving(resource, found, is_second=any(what == ID for what, _ in taken))
         elif taken:
             words = [
                 f"{what} {word} is already that of {holder}, the older one" for (what, word), holder in taken.items()

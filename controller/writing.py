@@ -54,19 +54,18 @@ class Writer:
         self._wrote, self._failed = wrote, failed
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def statuses(self, news: Sequence[News]) -> None:
-        await self._each((one.resource.name, self._news(one)) for one in news)
+    async def statuses(self, news: Sequence[News]) -> frozenset[Name]:
+        """Those that could not be told."""
+        return await self._each((one.resource.name, self._news(one)) for one in news)
 
     async def add_finalizers(self, resources: Iterable[Resource]) -> None:
         """To those that have none of ours yet."""
         without = [one for one in resources if not one.has_finalizer]
         await self._each((one.name, self._add_finalizer(one)) for one in without)
 
-    async def let_go(self, resource: Resource, farewell: Event | None = None) -> None:
-        """Removes our finalizer, so that the deletion goes on."""
-        if farewell:
-            await self.post(resource, [farewell])
-        await self._each([(resource.name, self._drop_finalizer(resource))])
+    async def let_go(self, farewells: Iterable[tuple[Resource, Event | None]]) -> frozenset[Name]:
+        """Removes our finalizer, so that the deletions go on. Those that could not be let go of."""
+        return await self._each((one.name, self._let_go(one, farewell)) for one, farewell in farewells)
 
     async def post(self, resource: Resource, events: Iterable[Event]) -> None:
         """An Event that cannot be posted is logged and lost: it only tells."""
@@ -113,14 +112,18 @@ class Writer:
         self._known.put(await self._cluster.patch(resource.name.path, [same, {"op": "add", **added}]))
         self._wrote("finalizer")
 
-    async def _drop_finalizer(self, resource: Resource) -> None:
+    async def _let_go(self, resource: Resource, farewell: Event | None) -> None:
+        await self.post(resource, [farewell] if farewell else [])
+        if not resource.has_finalizer:  # a person was quicker
+            return
         at = f"/metadata/finalizers/{resource.finalizers.index(FINALIZER)}"
         operations = [{"op": "test", "path": at, "value": FINALIZER}, {"op": "remove", "path": at}]
         await self._cluster.patch(resource.name.path, operations)
         self._wrote("finalizer")
 
-    async def _each(self, writes: Iterable[tuple[Name, Awaitable[None]]]) -> None:
-        """What fails is logged and told; what is gone needs nothing any more."""
+    async def _each(self, writes: Iterable[tuple[Name, Awaitable[None]]]) -> frozenset[Name]:
+        """What fails is logged and told, and returned; what is gone needs nothing any more."""
+        failed: set[Name] = set()
 
         async def contained(name: Name, write: Awaitable[None]) -> None:
             async with self._slots:
@@ -130,8 +133,10 @@ class Writer:
                     if failure.code != "NotFound":
                         _log.warning("%s was not written: %s", name, failure, extra={"customer": str(name)})
                         self._failed(name)
+                        failed.add(name)
 
         await asyncio.gather(*(contained(name, write) for name, write in writes))
+        return frozenset(failed)
 
     def _event(self, resource: Resource, event: Event) -> dict[str, Any]:
         name, moment = resource.name, self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -184,6 +184,22 @@ def test_a_cluster_is_tied_to_the_one_who_ran_on_it_and_untied_without_asking_co
     assert town.months.account().unallocated == Decimal("148.00") - Decimal("25.00")
 
 
+def test_a_closed_bill_with_clusters_that_aws_says_again_stays_as_it_was(town: Metered) -> None:
+    """Whose a cluster is says the ledger: that is no change of AWS's bill."""
+    town.meter.closed = {"2023-12"}
+    town.settings = UsageSettings(cluster_tag=CLUSTER)
+    town.meter.rows["default"].append(row("prod", "FSx Lustre", "45", key=CLUSTER, month="2023-12"))
+    town.meter.ledger["acme"] = [ran(month="2023-12", cluster="prod")]
+    town.collect(customer("acme"), months=["2023-12"])
+    before = town.months.month("acme", "2023-12").lines
+    assert [line.service for line in before] == ["EC2 Compute", "FSx Lustre"]
+
+    town.settings = UsageSettings(cluster_tag=CLUSTER, compute="tags")
+    later(town, hours=9)
+    town.collect(customer("acme"), months=["2023-12"], force_costs=True)
+    assert town.months.month("acme", "2023-12").lines == before
+
+
 def test_the_tag_of_clusters_is_asked_for_last(town: Metered) -> None:
     """So that it tells only what no customer's tag does."""
     asked: list[list[str]] = []
@@ -235,7 +251,6 @@ def test_a_lost_item_of_a_closed_bill_is_made_again_and_the_rest_stays_as_it_was
     account, beta = town.months.account(month="2023-12"), town.months.month("beta", "2023-12")
     assert account.settled
     acme = town.months.customers.pop(("2023-12", "acme"))
-    town.meter.bill("2023-12", "beta", "S3 Storage", "7")
     later(town, hours=1)
 
     assert town.collect(*everyone, months=["2023-12"], force_costs=True).pages == 2
@@ -245,6 +260,28 @@ def test_a_lost_item_of_a_closed_bill_is_made_again_and_the_rest_stays_as_it_was
     assert (found.lines, found.tagged) == (acme.lines, acme.tagged)
     assert town.months.month("beta", "2023-12") == beta
     assert town.months.account(month="2023-12") == account
+
+
+def test_a_closed_bill_that_aws_changed_is_stored_anew_where_it_is_asked_for(town: Metered) -> None:
+    town.meter.closed = {"2023-12"}
+    town.meter.bill("2023-12", "acme", "S3 Storage", "5")
+    town.collect(customer("acme"), months=["2023-12"])
+    town.meter.bill("2023-12", "acme", "S3 Storage", "-2")
+    town.meter.closed.clear()
+    later(town, hours=9)
+
+    town.collect(customer("acme"), months=["2023-12"])
+    assert town.months.amounts("acme", "2023-12")["S3 Storage by cost_explorer"] == "5.00"
+
+    town.collect(customer("acme"), months=["2023-12"], force_costs=True)
+    assert town.months.amounts("acme", "2023-12")["S3 Storage by cost_explorer"] == "3.00"
+    account = town.months.account(month="2023-12")
+    assert (sum(account.totals.values()), account.estimated, account.settled) == (Decimal(3), True, False)
+
+    town.meter.closed.add("2023-12")
+    later(town, hours=9)
+    town.collect(customer("acme"))
+    assert town.months.account(month="2023-12").settled
 
 
 def test_a_settled_month_is_not_even_read(town: Metered) -> None:

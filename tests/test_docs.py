@@ -379,7 +379,8 @@ def option_value(option: click.Option) -> str:
     if option.is_flag:
         return "–"
     if isinstance(option.type, click.Choice):
-        return ", ".join(f"`{one}`" for one in option.type.choices) + f"; default `{option.default}`"
+        default = f"; default `{option.default}`" if isinstance(option.default, str) else ""
+        return ", ".join(f"`{one}`" for one in option.type.choices) + default
     return f"`{option.metavar}`" if option.metavar else f"whole number; default {option.default}"
 
 

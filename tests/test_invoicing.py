@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from controller.domain.settings import StatementSettings
+from controller.domain.settings import StatementSettings, TaxRule
 from controller.domain.statement import Filed, State, number_of
 from controller.domain.usage import CustomerMonth
 from controller.errors import Failure, PermanentFailure, ReconcileError, Refused
@@ -28,12 +29,14 @@ class Memory:
         mine = tuple(one for one in self.filed if one.statement.customer_id == customer_id)
         return (*mine, self.broken) if self.broken else mine
 
-    def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed:
+    def issue(self, prefix: str, year: int, make: Callable[[str], Filed], corrects: Filed | None = None) -> Filed:
         filed = make(number_of(prefix, year, len(self.filed) + 1))
         self.filed.append(filed)
         return filed
 
-    def change(self, filed: Filed, state: State, by: str, at: datetime, reason: str) -> Filed:
+    def change(
+        self, filed: Filed, state: State, by: str, at: datetime, reason: str, corrects: Filed | None = None
+    ) -> Filed:
         changed = replace(filed, state=state, changed_by=by, changed_at=at, reason=reason)
         self.filed[self.filed.index(filed)] = changed
         return changed
@@ -115,6 +118,18 @@ def test_what_is_corrected_is_void_only_after_its_corrections() -> None:
         invoicing(memory).mark("cust_abc123", "INV-2024-000001", "void")
 
 
+def test_a_correction_is_void_only_after_those_that_were_made_on_top_of_it() -> None:
+    memory = Memory()
+    invoicing(memory).issue(month())
+    invoicing(memory).correct(late(month()))
+    invoicing(memory).correct(month())
+    with pytest.raises(Refused, match="INV-2024-000003: that one has to be void first"):
+        invoicing(memory).mark("cust_abc123", "INV-2024-000002", "void")
+    invoicing(memory).mark("cust_abc123", "INV-2024-000003", "void")
+    invoicing(memory).mark("cust_abc123", "INV-2024-000002", "void")
+    assert invoicing(memory).standing(month()).difference is None
+
+
 def test_after_a_void_one_the_month_is_a_draft_again() -> None:
     memory = Memory()
     invoicing(memory).issue(month())
@@ -127,3 +142,21 @@ def test_nothing_is_said_of_a_month_whose_statements_cannot_be_read() -> None:
     memory = Memory(broken=PermanentFailure("it is not ours"))
     with pytest.raises(PermanentFailure, match="not ours"):
         invoicing(memory).standing(month())
+
+
+def test_what_aws_changed_is_told_and_corrected_as_it_was_issued_not_as_the_settings_say_now() -> None:
+    memory = Memory()
+    invoicing(memory).issue(month())
+    taxed = invoicing(memory, taxes=(TaxRule(name="VAT", percent=Decimal(19)),))
+    assert taxed.standing(month()).difference is None
+    with pytest.raises(Refused, match="nothing to correct"):
+        taxed.correct(month())
+    assert taxed.correct(late(month())).statement.taxes == ()
+
+
+def test_figures_in_another_currency_correct_nothing_and_say_so() -> None:
+    memory = Memory()
+    invoicing(memory).issue(month())
+    assert "in CNY now" in invoicing(memory).standing(month(currency="CNY")).incomparable
+    with pytest.raises(Refused, match="cannot be told"):
+        invoicing(memory).correct(month(currency="CNY"))

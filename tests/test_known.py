@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.domain.custom_resource import packed
+from controller.domain.custom_resource import from_body, packed
 from controller.known import Known
 from tests.resources import body, resource
 
@@ -106,3 +106,15 @@ def test_what_is_deleted_frees_what_it_claimed() -> None:
     known.take(None, body())
     assert known.take("DELETED", body()).frees
     assert known.get(NAME) is None
+
+
+def test_an_answer_that_a_watch_event_has_overtaken_changes_nothing() -> None:
+    """A change by a person that came between our write and its answer must not be forgotten."""
+    known, status = Known(), {"message": "In sync"}
+    known.take(None, versioned(1))
+    known.take("MODIFIED", {**versioned(3), "spec": {"customerId": "newer"}})
+    known.put(versioned(2))
+    assert known.get(NAME) == from_body({**versioned(3), "spec": {"customerId": "newer"}})
+    known.writing(NAME, packed(status))
+    known.wrote(NAME, packed(status), versioned(2, status))
+    assert known.get(NAME) == from_body({**versioned(3), "spec": {"customerId": "newer"}})

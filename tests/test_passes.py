@@ -1,15 +1,18 @@
 """A pass of the operator on in-memory fakes: what is due is reconciled, and a guard stops only whom it is against."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pytest
 
 from controller.domain.customer import Customer, DeletionPolicy, Origin, Place
 from controller.domain.settings import SafetySettings
 from controller.errors import PermanentFailure, Refused, TransientFailure
 from controller.fleet import Hold, Options, Unheld
-from controller.passes import Due, Leaving, Passed, Passes
+from controller.passes import Due, Leaving, Passed, Passes, Recent
+from controller.render.resource_events import farewell
 from tests.fakes import Town, customer
 
 
@@ -188,3 +191,124 @@ def test_who_a_stopped_pass_did_not_come_to_is_not_told_of() -> None:
     )
     assert set(passed.verdicts) == {"gone"}
     assert ("thing", "new-bucket") not in town.world.things
+
+
+def test_what_another_source_declares_is_kept_by_delete_and_let_go_by_retain() -> None:
+    """A file that was applied last: to delete the resource must not remove what the file wants."""
+    town = Town()
+    town.apply(customer("acme", deletion_policy="Delete", origin=Origin({"": Place("acme.yaml", 0, 0)})))
+    kept = run(town, leaving="acme", policy="Delete").verdicts["acme"]
+    assert (kept.gone, [failure.code for failure in kept.failures]) == (False, ["DeclaredElsewhere"])
+    assert "acme.yaml" in str(kept.failure)
+    gone = run(town, leaving="acme", policy="Retain").verdicts["acme"]
+    assert (gone.gone, gone.failures) == (True, ())
+    assert farewell(gone).message == "let go of: acme.yaml declares it, and it stays"
+    assert "acme" in town.store.statuses
+    assert ("thing", "acme-bucket") in town.world.things
+
+
+def test_what_another_controller_has_from_elsewhere_keeps_no_resource_that_never_had_it() -> None:
+    town = Town()
+    town.apply(customer("acme", origin=Origin({"": Place("acme.yaml", 0, 0)})))
+    town.options = Options(controller_id="another")
+    verdict = run(town, leaving="acme", policy="Delete").verdicts["acme"]
+    assert verdict.gone
+    assert "acme.yaml declares it" in farewell(verdict).message
+    assert "acme" in town.store.statuses
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_who_leaves_an_account_that_the_settings_do_not_name_is_kept(policy: DeletionPolicy) -> None:
+    town = Town(accounts=("default", "second"))
+    run(town, owned(account="second"))
+    town.accounts = ("default",)
+    verdict = run(town, leaving="acme", policy=policy).verdicts["acme"]
+    assert (verdict.gone, [failure.code for failure in verdict.failures]) == (False, ["UnknownAccount"])
+    assert "'second' is not in the settings" in str(verdict.failure)
+
+
+def test_who_leaves_and_whose_status_cannot_be_read_is_kept() -> None:
+    town = Town()
+    run(town, owned())
+    town.store.broken["acme"] = PermanentFailure("no status at all", code="ForeignStatus")
+    verdict = run(town, leaving="acme", policy="Delete").verdicts["acme"]
+    assert (verdict.gone, [failure.code for failure in verdict.failures]) == (False, ["ForeignStatus"])
+
+
+def test_what_leaves_takes_nothing_along_that_has_its_source_and_another_id() -> None:
+    """Another cluster has a resource of the same name, or it was renamed by force."""
+    town = Town()
+    run(town, owned("acme"), replace(owned("beta"), origin=owned("acme").origin))
+    assert run(town, leaving="acme", policy="Delete").verdicts["acme"].gone
+    assert ("thing", "beta-bucket") in town.world.things
+    assert "beta" in town.store.statuses
+
+
+def test_a_dry_run_tells_why_one_that_leaves_would_stay() -> None:
+    town = Town()
+    town.apply(customer("acme", origin=Origin({"": Place("acme.yaml", 0, 0)})))
+    verdict = run(town, leaving="acme", policy="Delete", only_watch=True).verdicts["acme"]
+    assert [failure.code for failure in verdict.failures] == ["DeclaredElsewhere"]
+
+
+class Fleetlike:
+    """Ten customers that are changed in parts, under a guard of 30 %."""
+
+    def __init__(self) -> None:
+        limits = SafetySettings(max_change_percent=30, max_remove_percent=30)  # type: ignore[arg-type]
+        self.town = Town(options=Options(limits=limits))
+        self.recent = Recent(self.town.clock)
+        self.customers = [owned(f"customer{number}") for number in range(10)]
+        self.run(*self.customers)
+
+    def run(self, *customers: Customer, leaving: Collection[str] = ()) -> Passed:
+        passes = Passes(self.town.fleet, Leases(), {"default": "1/default"}, recent=self.recent)
+        return passes.run(Due(customers, {id_: Leaving(id_, source(id_), "Delete") for id_ in leaving}))
+
+    def change(self, *numbers: int, limit: int = 900) -> set[str]:
+        """Who is refused."""
+        passed = self.run(*(owned(f"customer{number}", limit=limit) for number in numbers))
+        return {id_ for id_, one in passed.verdicts.items() if one.failures}
+
+
+def test_a_change_that_comes_in_parts_counts_as_one_to_the_guard() -> None:
+    fleet = Fleetlike()
+    assert fleet.change(0, 1) == set()
+    assert fleet.change(2, 3) == {"customer2", "customer3"}
+    assert fleet.change(2) == set()
+    (failure,) = fleet.run(owned("customer3", limit=900)).verdicts["customer3"].failures
+    assert "with what was changed in the last 5 minutes" in str(failure)
+
+
+def test_the_same_key_counts_once_and_what_is_new_not_at_all() -> None:
+    fleet = Fleetlike()
+    for limit in (600, 700, 800):
+        assert fleet.change(0, 1, 2, limit=limit) == set()
+    assert not fleet.run(*(owned(f"new{number}") for number in range(9))).verdicts["new3"].failures
+    assert fleet.change(3) == set()
+
+
+def test_after_a_while_what_was_changed_counts_no_more() -> None:
+    fleet = Fleetlike()
+    assert fleet.change(0, 1, 2) == set()
+    fleet.town.clock.advance(minutes=6)
+    assert fleet.change(3, 4, 5) == set()
+
+
+def test_removals_that_come_in_parts_count_as_one() -> None:
+    fleet = Fleetlike()
+    for id_ in ("customer0", "customer1", "customer2"):
+        assert fleet.run(leaving=[id_]).verdicts[id_].gone
+    verdict = fleet.run(owned("new"), leaving=["customer3"]).verdicts
+    assert {failure.code for failure in verdict["customer3"].failures} == {"NotAllowed"}
+    assert not verdict["new"].failures
+
+
+def test_a_customer_is_let_go_of_by_retain_although_it_cannot_be_read() -> None:
+    town = Town()
+    run(town, owned("acme", "one", "two"))
+    town.world.failing["observe one"] = PermanentFailure("denied")
+    verdict = run(town, leaving="acme").verdicts["acme"]
+    assert verdict.gone
+    assert farewell(verdict).message == "let go of: 4 resources stay in AWS as they are"
+    assert "acme" not in town.store.statuses

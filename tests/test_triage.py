@@ -49,6 +49,15 @@ def test_the_deletion_of_the_second_one_leaves_aws_alone() -> None:
     assert (names(found.free), found.leaving) == (["second"], {})
 
 
+def test_the_deletion_of_one_that_shares_a_bucket_only_is_about_what_it_has() -> None:
+    """It may have been applied before the other one named that bucket."""
+    found = sort(
+        resource("first", buckets=("same",), created=OLD),
+        resource("second", buckets=("same",), created=NEW, deleting=True),
+    )
+    assert (found.free, names(found.leaving)) == ([], ["second"])
+
+
 @pytest.mark.parametrize(
     ("one", "part"),
     [

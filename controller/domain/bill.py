@@ -23,7 +23,7 @@ class Bill:
     `mistagged` is what carries a value that is no customer's of this account, by value; `mistagged_services` the same
     by service, and `strange` its rows, where they were read now. `clusters` are the rows that go by a cluster's name:
     they are nobody's but by the ledger. `as_of` is by customer: one that is not in it was not known when Cost Explorer
-    was asked.
+    was asked. `restated`: AWS was asked again on request, and it is not what is stored.
     """
 
     account: str
@@ -43,6 +43,7 @@ class Bill:
     account_id: str
     strange: tuple[CostRow, ...] = ()
     clusters: tuple[CostRow, ...] = ()
+    restated: bool = False
 
 
 def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -> Bill:
@@ -77,7 +78,7 @@ def stored_bill(account: AccountMonth, customers: Iterable[CustomerMonth]) -> Bi
         return None
     known = {one.customer_id: one for one in customers if one.costs_as_of is not None}
     lines = [*account.lines, *(line for one in known.values() for line in one.lines)]
-    tagged = {id_: _without(one.tagged, account.clusters) for id_, one in known.items()}
+    tagged = {id_: without(one.tagged, account.clusters) for id_, one in known.items()}
     rows = [*account.clusters, *(row for own in tagged.values() for row in own)]
     parts = _parts([(line.service, line.part) for line in lines] + [(row.service, row.part) for row in rows])
     return Bill(
@@ -136,7 +137,7 @@ def _sorted_out(
     return {owner: tuple(sorted(found, key=row_order)) for owner, found in sorted(tagged.items())}, strange
 
 
-def _without(rows: Iterable[CostRow], others: Iterable[CostRow]) -> tuple[CostRow, ...]:
+def without(rows: Iterable[CostRow], others: Iterable[CostRow]) -> tuple[CostRow, ...]:
     """Those that no tag of the others holds."""
     pairs = {(row.tag_key, row.tag_value) for row in others}
     return tuple(row for row in rows if (row.tag_key, row.tag_value) not in pairs)

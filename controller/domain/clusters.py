@@ -22,7 +22,7 @@ def with_clusters(bill: Bill | None, worksets: Ledger, cluster_tag: str | None) 
     """
     if bill is None or cluster_tag is None:
         return bill
-    bill = _told_apart(bill, cluster_tag)
+    bill = told_apart(bill, cluster_tag)
     if None in worksets.values():
         return bill
     ran = _customers_by_cluster(worksets)
@@ -45,7 +45,7 @@ def cluster_notes(customers: Collection[CustomerMonth], accounts: Iterable[Accou
                 yield f"Cluster {cluster}: worksets of {who} ran on it, so its {cost:,.2f} {account.currency} are no one customer's."  # noqa: E501
 
 
-def _told_apart(bill: Bill, cluster_tag: str) -> Bill:
+def told_apart(bill: Bill, cluster_tag: str | None) -> Bill:
     """As read, with what carries a cluster's tag taken out of what is tagged with a strange value."""
     found = [row for row in bill.strange if row.tag_key == cluster_tag]
     if not found:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from controller.domain.allocation import Charges, Customers, allocate
 from controller.domain.balance import account_month
-from controller.domain.bill import Bill, Pair, bill_of, payer_of, stored_bill
-from controller.domain.clusters import with_clusters
+from controller.domain.bill import Bill, Pair, bill_of, payer_of, stored_bill, without
+from controller.domain.clusters import told_apart, with_clusters
 from controller.domain.customer import Billing, Customer
 from controller.domain.expectation import expected
 from controller.domain.month import Month
@@ -57,7 +57,8 @@ class Readings:
 class MonthCase:
     """One month before anything was read: who is in it, what is stored of it, and which accounts pay.
 
-    `earlier` are worksets that earlier months have recorded, by customer id.
+    `earlier` are worksets that earlier months have recorded, by customer id. `forced`: Cost Explorer is asked whatever
+    is stored, and believed where it restates a bill that it had closed.
     """
 
     month: Month
@@ -67,6 +68,7 @@ class MonthCase:
     accounts: Mapping[str, AccountMonth]
     payers: tuple[str, ...]
     earlier: Mapping[str, Collection[Workset]] = field(default_factory=dict)
+    forced: bool = False
 
     def is_final(self, account: str) -> bool:
         """Whether AWS has closed this bill, as it is stored."""
@@ -88,7 +90,7 @@ def collected_month(
     customers: dict[str, CustomerMonth] = {}
     accounts: dict[str, AccountMonth] = {}
     for payer, people in _by_payer(case, readings).items():
-        bill = _bill(case, payer, people, readings)
+        bill = _bill(case, payer, people, readings, settings.cluster_tag)
         worksets = {one.customer_id: _worksets(case, one.customer_id, readings) for one in people}
         bill = with_clusters(bill, worksets, settings.cluster_tag)
         charges = allocate(bill, Customers(people, _sharing(case, bill, worksets, people)), worksets, settings)
@@ -117,13 +119,34 @@ def _tags(reading: CostReading | None, month: Month) -> set[Pair]:
     return {(row.tag_key, row.tag_value) for row in rows if row.month == str(month)}
 
 
-def _bill(case: MonthCase, payer: str, people: Sequence[Customer], readings: Readings) -> Bill | None:
+def _bill(
+    case: MonthCase, payer: str, people: Sequence[Customer], readings: Readings, cluster_tag: str | None
+) -> Bill | None:
     """As it was read now, else as it is stored; None where it never was."""
     if reading := readings.cost_of(payer, case.month):
-        return bill_of(reading, str(case.month), people)
+        fresh = told_apart(bill_of(reading, str(case.month), people), cluster_tag)
+        return replace(fresh, restated=case.forced and _is_other(fresh, case))
     stored = case.accounts.get(payer)
     known = (case.before.get(one.customer_id) for one in people)
     return stored_bill(stored, [one for one in known if one]) if stored else None
+
+
+def _is_other(bill: Bill, case: MonthCase) -> bool:
+    """Whether it says something else than what is stored of it; what is not stored is nothing else.
+
+    What goes by a cluster is left out: the ledger says whose it is, and not AWS.
+    """
+    known = [one for one in case.before.values() if one.paid_by == bill.account and one.costs_as_of]
+    stored = case.accounts.get(bill.account)
+    clusters = stored.clusters if stored else ()
+    own = {one.customer_id: (without(one.tagged, clusters), one.excluded) for one in known}
+    now = {id_: (bill.tagged.get(id_, ()), bill.excluded_of.get(id_, ())) for id_ in own}
+    return own != now or (stored is not None and _whole(stored) != _whole(bill))
+
+
+def _whole(bill: Bill | AccountMonth) -> tuple[object, ...]:
+    """What AWS says of the account."""
+    return bill.totals, bill.mistagged, bill.mistagged_services, bill.excluded, bill.estimated, bill.currency
 
 
 # One customer
@@ -183,7 +206,8 @@ def _customer(
         problems=(*charges.problems, *_problems(case, customer, payer, bill, readings)),
         terms=_terms(customer.billing),
     )
-    return _with_forecast(case, record(previous, fresh, closed=not case.is_running), readings)
+    restated = bill is not None and bill.restated
+    return _with_forecast(case, record(previous, fresh, closed=not case.is_running, restated=restated), readings)
 
 
 def _terms(billing: Billing) -> Terms:
@@ -267,8 +291,8 @@ def _former(month: CustomerMonth) -> Customer:
 
 
 def _account(case: MonthCase, bill: Bill, customers: Sequence[CustomerMonth], readings: Readings) -> AccountMonth:
-    """What its customers leave of the bill; a bill that AWS had closed before stays as it was."""
-    stored = case.accounts.get(bill.account)
+    """What its customers leave of the bill; one that AWS had closed before stays as it was, unless it is restated."""
+    stored = None if bill.restated else case.accounts.get(bill.account)
     base = stored_bill(stored, customers) if stored and case.is_final(bill.account) else bill
     ledger = all(isinstance(readings.worksets.get(one.customer_id), tuple) for one in customers)
     settled = not case.is_running and not bill.estimated and ledger

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 GROUP, VERSION, PLURAL, KIND = "billing.daylily.io", "v1alpha1", "customers", "Customer"
@@ -36,6 +36,7 @@ class Name(NamedTuple):
 
 
 SOURCE = f"{PLURAL}.{GROUP}/"
+ID = "customerId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,14 @@ class Resource:
         """What a person asked for: the resource is due whenever this changes."""
         return (self.uid, self.generation, self.deleting, self.requested_at, self.paused, self.released)
 
+    def as_asked(self, then: "Resource") -> "Resource":
+        """As it stands, with what was asked for then: what was done then is told as the answer to nothing newer."""
+        return replace(self, generation=then.generation, requested_at=then.requested_at, paused=then.paused)
+
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
         """What no other resource may have, each by what it is and how it is written."""
-        ids = (("customerId", self.customer_id),) if self.customer_id else ()
+        ids = ((ID, self.customer_id),) if self.customer_id else ()
         return (*ids, *(("bucket", bucket) for bucket in self.buckets))
 
     @property

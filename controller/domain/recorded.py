@@ -18,10 +18,13 @@ KNOWN: Mapping[Certainty, int] = {"unknown": 0, "estimated": 1, "actual": 2}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def record(previous: CustomerMonth | None, fresh: CustomerMonth, *, closed: bool) -> CustomerMonth:
+def record(
+    previous: CustomerMonth | None, fresh: CustomerMonth, *, closed: bool, restated: bool = False
+) -> CustomerMonth:
     """What to store after a month was read: what is new, over what was known.
 
-    `closed`: the month is over. Then who the customer was stays, and so does what AWS has billed for good.
+    `closed`: the month is over. Then who the customer was stays, and so does what AWS has billed for good, unless it is
+    `restated`: read again on request, and billed differently since.
     """
     if previous is None:
         return fresh
@@ -33,7 +36,7 @@ def record(previous: CustomerMonth | None, fresh: CustomerMonth, *, closed: bool
         spend=_spend(previous.spend, fresh.spend),
         forecast=fresh.forecast or previous.forecast,
     )
-    if _keeps_costs(previous, fresh, closed=closed):
+    if _keeps_costs(previous, fresh, final=closed and not restated and not previous.costs_estimated):
         merged = _with_costs_of(previous, merged)
     return _as_it_was(previous, merged) if closed else merged
 
@@ -131,11 +134,10 @@ def _spend(before: Spend | None, now: Spend | None) -> Spend | None:
     return replace(now, actual=before.actual, forecast=forecast, as_of=before.as_of)
 
 
-def _keeps_costs(previous: CustomerMonth, fresh: CustomerMonth, *, closed: bool) -> bool:
+def _keeps_costs(previous: CustomerMonth, fresh: CustomerMonth, *, final: bool) -> bool:
     """AWS was not read now; or it was, of a bill that it had closed before."""
     if previous.costs_as_of is None:
         return False
-    final = closed and not previous.costs_estimated
     return fresh.costs_as_of is None or (final and fresh.costs_as_of != previous.costs_as_of)
 
 

@@ -10,7 +10,7 @@ on the sum; every column adds up to its total. What was issued carries a hash of
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,13 @@ from controller.domain.usage import Certainty, CustomerMonth, Part, Source
 
 FORMAT = 1
 HUNDRED = Decimal(100)
+
+UNKNOWN = "unknown"
+"""The name by which a statement is allowed that is without what is not known."""
+NAMED = 5
+"""How many worksets are named, where it may be thousands."""
+
+LEAST_CERTAIN: tuple[Certainty, ...] = ("unknown", "estimated", "actual")
 
 State = Literal["draft", "issued", "paid", "void"]
 Kind = Literal["statement", "correction"]
@@ -48,6 +55,11 @@ class StatementLine:
     certainty: Certainty
     quantity: Decimal | None = None
     unit: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of its cost: the zeros that it has are none."""
+        return self.certainty == "unknown" and not self.listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +149,7 @@ class Statement:
     @property
     def hash(self) -> str:
         """SHA-256 of everything that it says, in hex."""
-        plain = _STATEMENT.dump_python(self, mode="json")
-        return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return hash_of(_STATEMENT.dump_python(self, mode="json"))
 
     @property
     def name(self) -> str:
@@ -148,7 +159,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A statement that was issued, as it is kept: what it says, which never changes, and what became of it."""
+    """A statement that was issued, as it is kept: what it says, which never changes, and what became of it.
+
+    `kept` is the JSON that it was filed with, empty for a new one: a later version of this tool may know fields that an
+    earlier one did not write, and what was issued is kept as it was written. `nth`: the how-manieth correction it is of
+    what it corrects, void ones included; 0 for a statement.
+    """
 
     statement: Statement
     state: State
@@ -159,12 +175,9 @@ class Filed:
     changed_by: str = ""
     reason: str = ""
     format: int = FORMAT
+    nth: int = 0
     version: int = field(default=0, compare=False)
-
-    @property
-    def is_intact(self) -> bool:
-        """Whether it still says what was issued."""
-        return self.hash == self.statement.hash
+    kept: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,42 +207,55 @@ class Entry:
 _STATEMENT = TypeAdapter(Statement)
 
 
+def hash_of(said: Any) -> str:
+    """SHA-256 of what a statement says, as plain JSON: of the fields that it was written with, in any order."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def draft(month: CustomerMonth, settings: StatementSettings) -> Statement:
     """The statement of a month as it would be issued now. A month whose cost is unknown has no lines."""
-    currency, made_from = _currency(month, settings)
-    percent = month.terms.discount_percent or ZERO
-    lines = _lines(month, percent, made_from, coin(currency))
-    days = due_days(month.terms.payment_terms, settings.due_days)
-    return Statement(
-        customer_id=month.customer_id,
-        month=month.month,
-        kind="statement",
-        sender=_sender(settings),
-        receiver=Party(month.display_name or month.name or month.customer_id, email=month.terms.email),
-        cost_center=month.cost_center,
-        account_id=month.terms.account_id,
-        currency=currency,
-        lines=lines,
-        discount_percent=percent,
-        taxes=_taxes(month.customer_id, lines, settings, coin(currency)),
-        payment_terms=month.terms.payment_terms or f"net-{days}",
-        due_days=days,
-        made_from=made_from,
-        is_invoice=settings.is_legal,
-        notes=tuple(_notes(month, currency, settings)),
-    )
+    conditions = _conditions(month, settings)
+    statement = _statement(month, settings, conditions)
+    wanted = month.terms.currency
+    if wanted == statement.currency:
+        return statement
+    agreed = f"Agreed in {wanted}; charged in {statement.currency}, since no exchange rate is set."
+    return replace(statement, notes=(agreed, *statement.notes))
 
 
-def correction(issued: Statement, earlier: Iterable[Statement], now: Statement) -> Statement:
-    """What is to be charged, or given back, on top of a statement and its corrections, for all to say what `now` does.
+def correction(
+    issued: Statement, earlier: Sequence[Statement], month: CustomerMonth, settings: StatementSettings
+) -> Statement | None:
+    """What is to be charged or given back on top of a statement and its corrections, for all to say what AWS says now.
 
-    Lines, discounts and taxes are differences, by service and by tax; those without any are left out.
+    The currency, its rate, the discount, the taxes and the payment terms are those of the statement: what the settings
+    say today is no reason to correct it. Lines, discounts and taxes are differences, by service and by tax; those
+    without any are left out. `earlier` are in the order of their issue. None: AWS changed nothing since, or not by a
+    coin. Only for what `why_not_comparable` lets pass.
     """
     said = [issued, *earlier]
+    now = _statement(month, settings, _conditions_of(issued))
+    if now.made_from.digest == said[-1].made_from.digest:
+        return None
     lines = _differences(said, now)
     taxes = _tax_differences(said, now)
+    if not lines and not taxes:
+        return None
     notes = (f"Corrects {issued.number}: AWS's figures changed after it was issued.", *now.notes)
     return replace(now, kind="correction", corrects=issued.number, lines=lines, taxes=taxes, notes=notes)
+
+
+def why_not_comparable(issued: Statement, earlier: Sequence[Statement], month: CustomerMonth) -> str:
+    """Why nobody can tell what AWS changed since; empty where it can be told."""
+    counted = issued.made_from.currency
+    if any(line.certainty == "unknown" for line in month.lines):
+        return f"the cost of {_unknown(month)} is not known"
+    if month.currency != counted:
+        return f"{issued.number} was made from figures in {counted}, and they are in {month.currency} now"
+    foreign = [one for one in earlier if one.currency != issued.currency]
+    if foreign:
+        return f"{issued.number} is in {issued.currency}, and {foreign[0].number} corrects it in {foreign[0].currency}"
+    return ""
 
 
 def issue(statement: Statement, number: str, on: date) -> Statement:
@@ -255,8 +281,9 @@ def entry(filed: Filed) -> Entry:
     )
 
 
-def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime) -> str:
-    """Why no statement may be issued of this month; empty where it may."""
+def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime, allow: Collection[str] = ()) -> str:
+    """Why no statement may be issued of this month; empty where it may. `allow`: UNKNOWN, for one without what is not
+    known."""
     at = Month.parse(month.month)
     if now < at.end:
         return f"{at} is not over"
@@ -269,6 +296,8 @@ def why_not_yet(month: CustomerMonth, settings: StatementSettings, now: datetime
     if month.costs_estimated and now < at.end + timedelta(days=settings.close_days):
         day = at.end + timedelta(days=settings.close_days)
         return f"AWS has not closed {at} yet; from {day:%Y-%m-%d} on it may be issued even so"
+    if UNKNOWN not in allow and any(line.certainty == "unknown" for line in month.lines):
+        return f"the cost of {_unknown(month)} is not known; --allow {UNKNOWN} issues it without that"
     return ""
 
 
@@ -290,11 +319,75 @@ def due_days(terms: str | None, default: int) -> int:
 # Money
 
 
-def _currency(month: CustomerMonth, settings: StatementSettings) -> tuple[str, MadeFrom]:
-    """That of the manifest, where the settings have a rate for it; else that of AWS's figures."""
-    wanted = month.terms.currency
-    rate = next((one for one in settings.rates if one.currency == wanted and one.of == month.currency), None)
-    made_from = MadeFrom(
+@dataclass(frozen=True, slots=True)
+class _Conditions:
+    """On what the figures of a month become what is charged. `taxes`: names and percentages."""
+
+    currency: str
+    rate: Decimal
+    rate_date: date | None
+    discount_percent: Decimal
+    taxes: tuple[tuple[str, Decimal], ...]
+    payment_terms: str
+    due_days: int
+
+
+def _conditions(month: CustomerMonth, settings: StatementSettings) -> _Conditions:
+    """Those of the manifest and the settings. The currency is that of AWS's figures where no rate is set."""
+    wanted, own = month.terms.currency, month.currency
+    rates = (one for one in settings.rates if wanted != own and (one.currency, one.of) == (wanted, own))
+    rate = next(rates, None)
+    days = due_days(month.terms.payment_terms, settings.due_days)
+    rules = [rule for rule in settings.taxes if not rule.customers or month.customer_id in rule.customers]
+    return _Conditions(
+        currency=rate.currency if rate else own,
+        rate=rate.rate if rate else Decimal(1),
+        rate_date=rate.date if rate else None,
+        discount_percent=month.terms.discount_percent or ZERO,
+        taxes=tuple((rule.name, rule.percent) for rule in rules),
+        payment_terms=month.terms.payment_terms or f"net-{days}",
+        due_days=days,
+    )
+
+
+def _conditions_of(issued: Statement) -> _Conditions:
+    """Those that it was issued on: it says them all, a tax of 0.00 included."""
+    return _Conditions(
+        currency=issued.currency,
+        rate=issued.made_from.rate,
+        rate_date=issued.made_from.rate_date,
+        discount_percent=issued.discount_percent,
+        taxes=tuple((tax.name, tax.percent) for tax in issued.taxes),
+        payment_terms=issued.payment_terms,
+        due_days=issued.due_days,
+    )
+
+
+def _statement(month: CustomerMonth, settings: StatementSettings, conditions: _Conditions) -> Statement:
+    unit = coin(conditions.currency)
+    lines = _lines(month, conditions, unit)
+    return Statement(
+        customer_id=month.customer_id,
+        month=month.month,
+        kind="statement",
+        sender=_sender(settings),
+        receiver=Party(month.display_name or month.name or month.customer_id, email=month.terms.email),
+        cost_center=month.cost_center,
+        account_id=month.terms.account_id,
+        currency=conditions.currency,
+        lines=lines,
+        discount_percent=conditions.discount_percent,
+        taxes=_taxes(lines, conditions, unit),
+        payment_terms=conditions.payment_terms,
+        due_days=conditions.due_days,
+        made_from=_made_from(month, conditions),
+        is_invoice=settings.is_legal,
+        notes=tuple(_notes(month, settings)),
+    )
+
+
+def _made_from(month: CustomerMonth, conditions: _Conditions) -> MadeFrom:
+    return MadeFrom(
         currency=month.currency,
         total=month.total or ZERO,
         costs_as_of=month.costs_as_of,
@@ -302,21 +395,23 @@ def _currency(month: CustomerMonth, settings: StatementSettings) -> tuple[str, M
         closed=not month.costs_estimated,
         payer=month.paid_by,
         digest=_digest(month),
+        rate=conditions.rate,
+        rate_date=conditions.rate_date,
     )
-    if wanted == month.currency or rate is None:
-        return month.currency, made_from
-    return wanted, replace(made_from, rate=rate.rate, rate_date=rate.date)
 
 
-def _lines(month: CustomerMonth, percent: Decimal, made_from: MadeFrom, unit: Decimal) -> tuple[StatementLine, ...]:
+def _lines(month: CustomerMonth, conditions: _Conditions, unit: Decimal) -> tuple[StatementLine, ...]:
     """One line for each service, listed and charged each rounded once and adding up to its own sum."""
     groups = _by_service(month)
-    exact = {key: sum((line.amount for line in lines), ZERO) * made_from.rate for key, lines in groups.items()}
+    exact = {key: sum((line.amount for line in lines), ZERO) * conditions.rate for key, lines in groups.items()}
     listed = in_cents(exact, unit=unit)
-    net = {key: amount * (HUNDRED - percent) / HUNDRED for key, amount in listed.items()}
+    share = (HUNDRED - conditions.discount_percent) / HUNDRED
+    net = {key: amount * share for key, amount in listed.items()}
     charged = in_cents(net, unit=unit)
     return tuple(
-        _line(key[1], lines, listed[key], charged[key]) for key, lines in groups.items() if listed[key] or charged[key]
+        _line(key[1], lines, listed[key], charged[key])
+        for key, lines in groups.items()
+        if listed[key] or charged[key] or any(line.certainty == "unknown" for line in lines)
     )
 
 
@@ -330,7 +425,7 @@ def _by_service(month: CustomerMonth) -> dict[tuple[int, str], list[Any]]:
 def _line(service: str, lines: Sequence[Any], listed: Decimal, charged: Decimal) -> StatementLine:
     units = {line.unit for line in lines if line.quantity is not None}
     counted = len(units) == 1 and all(line.quantity is not None for line in lines)
-    certain = all(line.certainty == "actual" for line in lines)
+    certainties = {line.certainty for line in lines}
     return StatementLine(
         service=service,
         part=lines[0].part,
@@ -339,18 +434,15 @@ def _line(service: str, lines: Sequence[Any], listed: Decimal, charged: Decimal)
         charged=charged,
         exact=sum((line.exact for line in lines), ZERO),
         sources=tuple(sorted({line.source for line in lines})),
-        certainty="actual" if certain else "estimated",
+        certainty=next((one for one in LEAST_CERTAIN if one in certainties), "actual"),
         quantity=sum((line.quantity for line in lines), ZERO) if counted else None,
         unit=units.pop() if counted else "",
     )
 
 
-def _taxes(
-    customer_id: str, lines: Sequence[StatementLine], settings: StatementSettings, unit: Decimal
-) -> tuple[Tax, ...]:
+def _taxes(lines: Sequence[StatementLine], conditions: _Conditions, unit: Decimal) -> tuple[Tax, ...]:
     base = sum((line.charged for line in lines), ZERO)
-    rules = [rule for rule in settings.taxes if not rule.customers or customer_id in rule.customers]
-    return tuple(Tax(rule.name, rule.percent, base, cents(base * rule.percent / HUNDRED, unit)) for rule in rules)
+    return tuple(Tax(name, percent, base, cents(base * percent / HUNDRED, unit)) for name, percent in conditions.taxes)
 
 
 def _differences(said: Sequence[Statement], now: Statement) -> tuple[StatementLine, ...]:
@@ -403,9 +495,9 @@ def _sender(settings: StatementSettings) -> Party:
     return Party(legal.name, legal.address, legal.email, legal.tax_id)
 
 
-def _notes(month: CustomerMonth, currency: str, settings: StatementSettings) -> Iterable[str]:
-    if month.terms.currency != currency:
-        yield f"Agreed in {month.terms.currency}; charged in {currency}, since no exchange rate is set."
+def _notes(month: CustomerMonth, settings: StatementSettings) -> Iterable[str]:
+    if unknown := _unknown(month):
+        yield f"Not in it, since it is not known: the cost of {unknown}."
     if month.excluded:
         kinds = ", ".join(sorted({row.record_type for row in month.excluded}))
         yield f"Not part of it, as set: what AWS books as {kinds}."
@@ -417,7 +509,26 @@ def _notes(month: CustomerMonth, currency: str, settings: StatementSettings) -> 
         yield settings.note
 
 
+def _unknown(month: CustomerMonth) -> str:
+    """What there is no cost of: services, and the worksets that the ledger has none for; empty where there is all."""
+    services = sorted({line.service for line in month.lines if line.certainty == "unknown"})
+    worksets = _without_cost(month, "completed") or (_without_cost(month, "failed") if services else [])
+    names = [*worksets[:NAMED], *([f"{len(worksets) - NAMED:,} more"] if len(worksets) > NAMED else [])]
+    of = ", ".join(services)
+    if not names:
+        return of
+    return f"{of} (worksets {', '.join(names)})" if of else f"the worksets {', '.join(names)}"
+
+
+def _without_cost(month: CustomerMonth, outcome: str) -> list[str]:
+    """The worksets that are charged by the ledger, which says of none of these what it cost."""
+    if month.compute_source != "ledger":
+        return []
+    return [one.workset_id for one in month.worksets if one.has_ended and one.cost is None and one.outcome == outcome]
+
+
 def _digest(month: CustomerMonth) -> str:
     """Changes when, and only when, a figure does that a statement is made of."""
-    told = [[line.service, line.part, str(line.exact), str(line.amount), line.source] for line in month.lines]
+    lines = month.lines if month.is_known else ()
+    told = [[line.service, line.part, str(line.exact), str(line.amount), line.source] for line in lines]
     return hashlib.sha256(json.dumps([month.customer_id, month.month, told]).encode()).hexdigest()[:16]

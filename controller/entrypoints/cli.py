@@ -93,6 +93,10 @@ _max_change = click.option(
 _max_remove = click.option(
     "--max-remove", type=click.IntRange(0, 100), metavar="PERCENT", help="Allow that many removals."
 )
+_allow_unknown = click.option(
+    "--allow", multiple=True, type=click.Choice(["unknown"]), metavar="NAME",
+    help="With --issue: allow what is refused by that name. unknown: without what is not known, which it then says.",
+)  # fmt: skip
 _allow = click.option(
     "--allow", multiple=True, metavar="NAME", help="Allow what is refused by that name; may be repeated."
 )
@@ -324,6 +328,7 @@ def reconcile_bill(**options: Any) -> int:
 @click.option("--mark", type=click.Choice(["paid", "void"]), help="Say what became of one that was issued.")
 @click.option("--number", metavar="NUMBER", help="The one with this number, e.g. INV-2024-000001.")
 @click.option("--reason", metavar="TEXT", help="Why it is marked; kept with it.")
+@_allow_unknown
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
 @_settings
 @click.option(
@@ -345,6 +350,7 @@ def statement(**options: Any) -> int:
     help="Those of a month.  [default: of the last 12; with --issue, the last one that is over]",
 )  # fmt: skip
 @click.option("--issue", is_flag=True, help="Issue those of all customers that may be issued.")
+@_allow_unknown
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is nobody to ask, as in CI.")
 @_settings
 @_form

@@ -21,7 +21,7 @@ from controller.entrypoints import inputs
 from controller.errors import AccountFailure, InvalidInput, Refused
 from controller.manifests.cluster import read_resource
 from controller.manifests.settings_file import LoadedSettings, load_settings
-from controller.passes import Due, Passed, Passes
+from controller.passes import Due, Passed, Passes, Recent
 from controller.reconcile import Stop
 from controller.render.diagnostics import render_text
 from controller.render.resource_status import Figures, figures
@@ -46,6 +46,7 @@ class AwsEngine:
         self._text = self._content()
         self._loaded: LoadedSettings = inputs.read_settings(settings, overrides)
         self._house: House | None = None
+        self._recent = Recent(clock)
         self._calls_before: Counter[tuple[str, str]] = Counter()
         self.trouble = ""
 
@@ -87,7 +88,7 @@ class AwsEngine:
 
     def run(self, due: Due, stop: Stop) -> Passed:
         house = self._home()
-        passes = Passes(house.fleet, house.leases, house.lease_names, only_watch=self._only_watch)
+        passes = Passes(house.fleet, house.leases, house.lease_names, recent=self._recent, only_watch=self._only_watch)
         try:
             passed = passes.run(due, stop)
         except AccountFailure:

@@ -4,7 +4,6 @@ help.txt is click's own text for 80 columns, the widest that click makes it, wri
 and for everything else, the command line in cli.py answers.
 """
 
-import gc
 import os
 import sys
 
@@ -19,6 +18,8 @@ def main() -> None:
     code = _help(sys.argv[1:])
     if code is not None:
         sys.exit(code)
+    import gc
+
     gc.set_threshold(100_000, 50)  # a fleet is many small values and hardly a cycle: a tenth of the time went there
     from controller.entrypoints import cli
 

@@ -1,6 +1,7 @@
 """The commands `statement` and `statements`. They read what was collected and issued, and never ask AWS for cost."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,12 +41,14 @@ def statement(
     mark: State | None,
     number: str | None,
     reason: str | None,
+    allow: Sequence[str],
     yes: bool,
     settings: Path | None,
     form: str,
     out: Path | None,
 ) -> int:
     """Shows a statement, issues or corrects it, or marks what became of it."""
+    _check_allow(allow, issue=issue)
     _check_options(issue=issue, correct=correct, mark=mark, number=number, reason=reason, month=month)
     _check_form(form, out)
     desk = _Desk(inputs.read_settings(settings, {}).settings)
@@ -58,20 +61,31 @@ def statement(
         filed = _of(desk, chosen, number, None, None)
         _deliver(form, out, Standing(filed.statement, filed))
         return exit_codes.OK
-    if issue or correct:
-        return _issue(desk, _readable(customers, chosen, at, desk.books), correct, yes, form, out)
+    readable = partial(_readable, customers, chosen, at, desk.books)
+    if issue:
+        return _issue(desk, readable(), allow, yes, form, out)
+    if correct:
+        return _correct(desk, readable(), yes, form, out)
     return _show(desk, customers, chosen, at, form, out)
 
 
 def statements(
-    *, customer: str | None, month: Month | None, issue: bool, yes: bool, settings: Path | None, form: str
+    *,
+    customer: str | None,
+    month: Month | None,
+    issue: bool,
+    allow: Sequence[str],
+    yes: bool,
+    settings: Path | None,
+    form: str,
 ) -> int:
     """Lists what was issued, or issues what may be of a month."""
+    _check_allow(allow, issue=issue)
     desk = _Desk(inputs.read_settings(settings, {}).settings)
     if issue and customer:
         raise click.UsageError("of one customer: reconcile statement CUSTOMER --issue")
     if issue:
-        return _issue_all(desk, begun(desk.books, month or desk.last_month), yes, form)
+        return _issue_all(desk, begun(desk.books, month or desk.last_month), allow, yes, form)
     found = _listed(desk, customer, month)
     broken = [one for one in found if isinstance(one, Failure)]
     for failure in broken:
@@ -114,13 +128,24 @@ def _show(desk: _Desk, customers: Readings, chosen: str, at: Month, form: str, o
     return exit_codes.PARTIAL if month else exit_codes.OK
 
 
-def _issue(desk: _Desk, month: CustomerMonth, correct: bool, yes: bool, form: str, out: Path | None) -> int:
-    flow = desk.invoicing
-    intended = flow.to_correct(month) if correct else flow.to_issue(month)
-    whose = f"{month.name or month.customer_id}, {month.month}"
-    if not _is_sure(f"Issue the {title(intended).lower()} of {whose}: {_money(intended)}?", yes):
+def _issue(desk: _Desk, month: CustomerMonth, allow: Sequence[str], yes: bool, form: str, out: Path | None) -> int:
+    if not _is_sure(_question(desk.invoicing.to_issue(month, allow), month), yes):
         return _nothing()
-    filed = flow.correct(month) if correct else flow.issue(month)
+    return _tell_issued(desk.invoicing.issue(month, allow), form, out)
+
+
+def _correct(desk: _Desk, month: CustomerMonth, yes: bool, form: str, out: Path | None) -> int:
+    if not _is_sure(_question(desk.invoicing.to_correct(month), month), yes):
+        return _nothing()
+    return _tell_issued(desk.invoicing.correct(month), form, out)
+
+
+def _question(intended: Statement, month: CustomerMonth) -> str:
+    whose = f"{month.name or month.customer_id}, {month.month}"
+    return f"Issue the {title(intended).lower()} of {whose}: {_money(intended)}?"
+
+
+def _tell_issued(filed: Filed, form: str, out: Path | None) -> int:
     due = f", due {filed.statement.due_on}" if filed.statement.total > 0 else ""
     _tell_done(filed, f"{title(filed.statement)} {_told(filed)}{due}, is issued.", form, out)
     return exit_codes.OK
@@ -186,7 +211,7 @@ def _listed(desk: _Desk, customer: str | None, month: Month | None) -> Sequence[
     return [one for one in found if month is None or isinstance(one, Failure) or one.month == str(month)]
 
 
-def _issue_all(desk: _Desk, at: Month, yes: bool, form: str) -> int:
+def _issue_all(desk: _Desk, at: Month, allow: Sequence[str], yes: bool, form: str) -> int:
     """Issues what may be issued. Exit 5 where some were left out, 4 where all were."""
     customers = desk.books.usage.load(at).customers
     if not customers:
@@ -196,7 +221,7 @@ def _issue_all(desk: _Desk, at: Month, yes: bool, form: str) -> int:
         for one in desk.books.statements.of_month(at)
         if isinstance(one, Entry) and one.kind == "statement" and one.state != "void"
     }
-    ready, left_out = _sort(desk, [(id_, one) for id_, one in sorted(customers.items()) if id_ not in had])
+    ready, left_out = _sort(desk, [(id_, one) for id_, one in sorted(customers.items()) if id_ not in had], allow)
     free = [month for month, intended in ready if not intended.lines]
     charged = [(month, intended) for month, intended in ready if intended.lines]
     for told in left_out:
@@ -204,7 +229,7 @@ def _issue_all(desk: _Desk, at: Month, yes: bool, form: str) -> int:
     if charged and not _is_sure(f"Issue {count(len(charged), 'statement')} of {at}, {_sums(charged)}?", yes):
         return _nothing()
     with terminal.stoppable() as stopped:
-        issued, failed = _issue_each(desk, [month for month, _ in charged], stopped)
+        issued, failed = _issue_each(desk, [month for month, _ in charged], allow, stopped)
         interrupted = stopped()
     _tell_list(desk, [entry(one) for one in issued], form, "No statement was issued now.")
     parts = {"issued": issued, "issued before": had, "nothing to charge": free, "left out": [*left_out, *failed]}
@@ -219,7 +244,7 @@ def _issue_all(desk: _Desk, at: Month, yes: bool, form: str) -> int:
 
 
 def _sort(
-    desk: _Desk, customers: Iterable[tuple[str, CustomerMonth | Failure]]
+    desk: _Desk, customers: Iterable[tuple[str, CustomerMonth | Failure]], allow: Sequence[str]
 ) -> tuple[list[tuple[CustomerMonth, Statement]], list[str]]:
     """Those that may be issued, with what would be; and why the others may not."""
     ready, left_out = [], []
@@ -228,7 +253,7 @@ def _sort(
             left_out.append(_why(customer_id, one))
             continue
         try:
-            ready.append((one, desk.invoicing.to_issue(one)))
+            ready.append((one, desk.invoicing.to_issue(one, allow)))
         except AccountFailure:
             raise
         except (Refused, Failure) as error:
@@ -237,14 +262,14 @@ def _sort(
 
 
 def _issue_each(
-    desk: _Desk, months: Iterable[CustomerMonth], stopped: Callable[[], bool]
+    desk: _Desk, months: Iterable[CustomerMonth], allow: Sequence[str], stopped: Callable[[], bool]
 ) -> tuple[list[Filed], list[str]]:
     issued, failed = [], []
     for month in months:
         if stopped():
             break
         try:
-            issued.append(desk.invoicing.issue(month))
+            issued.append(desk.invoicing.issue(month, allow))
         except (Refused, Failure) as error:
             failed.append(_why(month.customer_id, error))
             terminal.say(line(f"Left out: {failed[-1]}"))
@@ -281,6 +306,11 @@ def _check_options(
         raise click.UsageError("--reason says why something is marked: it goes with --mark.")
     if mark and not number and not month:
         raise click.UsageError("--mark: say which, with --number or with --month.")
+
+
+def _check_allow(allow: Sequence[str], *, issue: bool) -> None:
+    if allow and not issue:
+        raise click.UsageError("--allow: it allows what --issue refuses, and goes with that.")
 
 
 def _check_form(form: str, out: Path | None) -> None:

@@ -48,6 +48,8 @@ def farewell(verdict: Verdict) -> Event:
     if verdict.outcomes:
         gone = ", ".join(str(outcome.change.key) for outcome in verdict.outcomes if outcome.ok)
         return Event("Normal", "Removed", fit(f"removed from AWS: {gone}", MESSAGE))
+    if verdict.declared_by:
+        return Event("Normal", "Released", fit(f"let go of: {verdict.declared_by} declares it, and it stays", MESSAGE))
     count = len(verdict.status.inventory) if verdict.status else 0
     stays = f"{count} resources stay in AWS as they are" if count else "nothing of it is managed"
     return Event("Normal", "Released", f"let go of: {stays}")

@@ -147,6 +147,8 @@ def _facts(statement: Statement, filed: Filed | None) -> Iterator[Fact]:
 def _row(line: StatementLine, currency: str, counted: bool, discounted: bool) -> tuple[str, ...]:
     cells = [_text(line.service)]
     cells += ["" if line.quantity is None else quantity(line.quantity), _text(line.unit)] if counted else []
+    if line.is_unknown:
+        return (*cells, *(["unknown", ""] if discounted else []), "unknown")
     cells += [plain(line.listed, currency), plain(-line.discount, currency)] if discounted else []
     return (*cells, plain(line.charged, currency))
 
@@ -205,8 +207,10 @@ def _made_from(statement: Statement, filed: Filed | None) -> Iterator[Fact]:
     yield "Payer account", made.payer
     if names := _sources(statement.lines):
         yield "Sources", names
-    if uncertain := [line.service for line in statement.lines if line.certainty != "actual"]:
+    if uncertain := [line.service for line in statement.lines if line.certainty == "estimated"]:
         yield "Estimated", listed(uncertain)
+    if unknown := [line.service for line in statement.lines if line.certainty == "unknown"]:
+        yield "Unknown", listed(unknown)
     if made.rate_date:
         day = f"of {made.rate_date}"
         yield "Exchange rate", f"1 {made.currency} = {made.rate.normalize():f} {statement.currency}, {day}"

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 
-from controller.domain.statement import Entry, Filed, Statement
+from controller.domain.statement import Entry, Filed, Statement, StatementLine
 from controller.invoicing import Standing
 from controller.render import report_page
 from controller.render.markdown_text import prose
@@ -65,6 +66,8 @@ def news(standing: Standing) -> Iterator[str]:
     for one in standing.corrections:
         name = f"{title(one.statement)} {one.statement.number}"
         yield f"Corrected by {name}, {one.state}: {_signed(one.statement)}."
+    if standing.incomparable:
+        yield f"Whether AWS has changed its figures since cannot be told: {standing.incomparable}."
     if difference := standing.difference:
         yield (
             f"AWS has changed its figures since: {_money(difference)} are to be "
@@ -76,11 +79,14 @@ def table(statement: Statement, state: str) -> Table:
     """A row for each line and each tax; the amounts of all rows add up to the total."""
     start = (statement.number, state, statement.customer_id, statement.month)
     lines = [
-        (*start, "service", one.part, one.service, one.quantity, one.unit, one.listed, -one.discount, one.charged)
-        for one in statement.lines
+        (*start, "service", one.part, one.service, one.quantity, one.unit, *_amounts(one)) for one in statement.lines
     ]
     taxes = [(*start, "tax", "", one.name, None, "", None, None, one.amount) for one in statement.taxes]
     return Table(COLUMNS, [(*row, statement.currency) for row in (*lines, *taxes)])
+
+
+def _amounts(one: StatementLine) -> tuple[Decimal | None, ...]:
+    return (None, None, None) if one.is_unknown else (one.listed, -one.discount, one.charged)
 
 
 def list_page(statements: Sequence[Entry], today: date, none: str) -> Page:

@@ -4,8 +4,12 @@ A statement is one item, `record` being `statement/CUSTOMER` and `owner` its num
 Beside it stands an entry in the list of the month, `statements/MONTH`, so that all of a month are one Query, too, and
 the count of the numbers given so far. All three are written in one transaction: a number is given with the statement
 that has it, or not at all, however many issue at the same time.
+
+A correction is what a statement and its corrections are off by: the version of the corrected item moves with each
+correction that is issued or becomes void, and a correction is filed only under the version that it was made from.
 """
 
+import json
 import random
 import time
 import uuid
@@ -19,10 +23,12 @@ from pydantic import TypeAdapter
 from controller.aws.attributes import decode, encode
 from controller.aws.clients import Aws
 from controller.domain.month import Month
-from controller.domain.statement import FORMAT, Entry, Filed, State, entry, number_of
+from controller.domain.statement import FORMAT, Entry, Filed, State, entry, hash_of, number_of
 from controller.errors import Failure, PermanentFailure, TransientFailure
 
-PERMISSIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"})
+PERMISSIONS = frozenset(
+    {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"}
+)
 """A transaction needs the permissions of the writes in it, and none of its own."""
 
 RECORD = "statement/"
@@ -49,18 +55,20 @@ class Statements:
         """What was issued for a month, also what is void, by customer; a Failure for an entry that is not ours."""
         return tuple(_entry(month, decode(item)) for item in self._query(f"{MONTH}{month}"))
 
-    def issue(self, prefix: str, year: int, make: Callable[[str], Filed]) -> Filed:
-        """Files the statement that `make` makes for the next number of the year.
+    def issue(self, prefix: str, year: int, make: Callable[[str], Filed], corrects: Filed | None = None) -> Filed:
+        """Files the statement that `make` makes for the next number of the year; `corrects` is what it corrects.
 
-        Raises PermanentFailure where this customer and month have a statement already that is not void, and
-        TransientFailure where others take numbers too quickly.
+        Raises PermanentFailure where this customer and month have a statement already that is not void, or where what
+        is corrected was changed meanwhile, and TransientFailure where others take numbers too quickly.
         """
         for attempt in range(TRIES):
             count = self._count(f"{prefix}{year}")
             filed = make(number_of(prefix, year, count + 1))
             self._check_free(filed)
+            if corrects:
+                self._check_unchanged(corrects)
             try:
-                self._file(filed, f"{prefix}{year}", count)
+                self._file(filed, f"{prefix}{year}", count, corrects)
             except PermanentFailure as failure:
                 if failure.code != "TransactionCanceledException" or "ValidationError" in failure.message:
                     raise
@@ -72,8 +80,11 @@ class Statements:
             self._sleep(random.uniform(0, min(0.05 * 2**attempt, 1)))  # noqa: S311 - spreads out who collides
         raise TransientFailure("others take statement numbers too quickly", advice="Try again.")
 
-    def change(self, filed: Filed, state: State, by: str, at: datetime, reason: str) -> Filed:
-        """An issued statement becomes paid or void. Raises TransientFailure where another run changed it meanwhile."""
+    def change(
+        self, filed: Filed, state: State, by: str, at: datetime, reason: str, corrects: Filed | None = None
+    ) -> Filed:
+        """An issued statement becomes paid or void. Raises TransientFailure where another run changed it meanwhile, or
+        what it `corrects`, if that is given."""
         changed = replace(filed, state=state, changed_by=by, changed_at=at, reason=reason, version=filed.version + 1)
         version = {":version": {"N": str(filed.version)}}
         put = self._put(_item(changed), "#version = :version", {"#version": "version"}, version)
@@ -81,6 +92,8 @@ class Statements:
         writes = [{"Put": put}, {"Put": entry}]
         if _entry_key(changed) != _entry_key(filed):
             writes.append({"Delete": {"TableName": self._table, "Key": _entry_key(filed)}})
+        if corrects:
+            writes.append(self._moved(corrects))
         try:
             self._transact(writes, filed.statement.name)
         except PermanentFailure as failure:
@@ -92,7 +105,7 @@ class Statements:
             ) from failure
         return changed
 
-    def _file(self, filed: Filed, series: str, count: int) -> None:
+    def _file(self, filed: Filed, series: str, count: int, corrects: Filed | None) -> None:
         counted = self._put(
             encode({"record": NUMBERS, "owner": series, "count": count + 1}),
             "#count = :seen" if count else "attribute_not_exists(#count)",
@@ -101,10 +114,39 @@ class Statements:
         )
         once = self._put(_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
         free = self._put(_entry_item(filed), "attribute_not_exists(#owner)", {"#owner": "owner"}, {})
-        self._transact([{"Put": counted}, {"Put": once}, {"Put": free}], filed.statement.name)
+        writes = [{"Put": counted}, {"Put": once}, {"Put": free}]
+        if corrects:
+            writes.append(self._moved(corrects))
+        self._transact(writes, filed.statement.name)
+
+    def _moved(self, corrected: Filed) -> dict[str, Any]:
+        """What is corrected is another version from now on, where it still is the one that was seen."""
+        update = {
+            "TableName": self._table,
+            "Key": _key(corrected),
+            "UpdateExpression": "SET #version = :next",
+            "ConditionExpression": "#version = :seen",
+            "ExpressionAttributeNames": {"#version": "version"},
+            "ExpressionAttributeValues": encode({":seen": corrected.version, ":next": corrected.version + 1}),
+        }
+        return {"Update": update}
+
+    def _check_unchanged(self, corrected: Filed) -> None:
+        if self._get(_key(corrected)).get("version") != corrected.version:
+            raise PermanentFailure(
+                f"{corrected.statement.number} was paid, made void or corrected by another run in the meantime",
+                code="ChangedMeanwhile",
+                advice="Look at it, and try again.",
+            )
 
     def _check_free(self, filed: Filed) -> None:
         there = self._get(_entry_key(filed))
+        if there and filed.nth:
+            raise PermanentFailure(
+                f"{filed.statement.corrects} was corrected by {there.get('number')} in the meantime",
+                code="AlreadyIssued",
+                advice="Look at it, and try again.",
+            )
         if there:
             raise PermanentFailure(
                 f"{filed.statement.customer_id} has the statement {there.get('number')} for {filed.statement.month}",
@@ -169,12 +211,13 @@ class Statements:
                 f"the statement {number} was written by a newer version of this tool", advice="Update this one."
             )
         try:
-            filed = replace(_FILED.validate_json(plain["statement"]), version=int(plain["version"]))
-        except (KeyError, ValueError) as error:
+            told = json.loads(plain["statement"])
+            is_intact = hash_of(told["statement"]) == told["hash"]
+            kept = json.dumps(told["statement"], ensure_ascii=False, separators=(",", ":"))
+            filed = replace(_FILED.validate_json(json.dumps(told)), version=int(plain["version"]), kept=kept)
+        except (KeyError, TypeError, ValueError) as error:
             return _foreign(number, str(error).splitlines()[0])
-        return (
-            filed if filed.is_intact else _foreign(number, "it does not say any more what was issued: its hash differs")
-        )
+        return filed if is_intact else _foreign(number, "it does not say any more what was issued: its hash differs")
 
 
 def _foreign(number: str, what: str) -> PermanentFailure:
@@ -196,16 +239,34 @@ def _item(filed: Filed) -> dict[str, Any]:
         "state": filed.state,
         "total": f"{statement.total:f} {statement.currency}",
         "hash": filed.hash,
-        "statement": _FILED.dump_json(filed).decode(),
+        "statement": _text(filed),
     }
     return encode(told)
 
 
+def _text(filed: Filed) -> str:
+    """What it says stays as it was written, whatever fields there are by now."""
+    plain = _FILED.dump_python(filed, mode="json", exclude={"kept"})
+    if filed.kept:
+        plain["statement"] = json.loads(filed.kept)
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(filed: Filed) -> dict[str, Any]:
+    return encode({"record": f"{RECORD}{filed.statement.customer_id}", "owner": filed.statement.number})
+
+
 def _entry_key(filed: Filed) -> dict[str, Any]:
-    """One statement that counts for a customer and month; corrections and what is void have the number in their key."""
+    """One statement that counts for a customer and month, and one correction of each count of what it corrects.
+
+    What is void has its number in the key, and so have corrections from before they were counted.
+    """
     statement = filed.statement
-    is_the_one = statement.kind == "statement" and filed.state != "void"
-    owner = statement.customer_id if is_the_one else f"{statement.customer_id}/{statement.number}"
+    owner = statement.customer_id
+    if filed.nth:
+        owner += f"/{statement.corrects}/{filed.nth}"
+    elif statement.kind == "correction" or filed.state == "void":
+        owner += f"/{statement.number}"
     return encode({"record": f"{MONTH}{statement.month}", "owner": owner})
 
 

@@ -97,9 +97,10 @@ def test_an_account_whose_id_is_not_known_is_a_breach_and_no_name() -> None:
 
 def test_a_correction_is_billed_in_the_month_that_it_is_issued_in() -> None:
     """ "Correction" is one to a billing period that was invoiced before; the charge period says which."""
-    before, now = draft(acme(), TAXED), draft(acme(lines=acme().lines[1:]), TAXED)
-    first = issue(before, "INV-1", date(2024, 2, 12))
-    note = issue(correction(first, (), now), "INV-2", date(2024, 3, 5))
+    first = issue(draft(acme(), TAXED), "INV-1", date(2024, 2, 12))
+    corrected_by = correction(first, (), acme(lines=acme().lines[1:]), TAXED)
+    assert corrected_by
+    note = issue(corrected_by, "INV-2", date(2024, 3, 5))
     found = rows("1.2", "Daylily", JANUARY, [(acme(), first), (acme(), note)], [account()])
     corrected = [row for row in found if row["ChargeClass"] == "Correction"]
     assert {row["InvoiceId"] for row in corrected} == {"INV-2"}

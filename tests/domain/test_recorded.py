@@ -215,6 +215,16 @@ def test_a_bill_that_aws_has_closed_is_never_changed_by_a_later_reading() -> Non
     assert record(final, later, closed=True) == final
 
 
+def test_a_closed_bill_that_aws_restates_when_asked_again_is_stored_anew_and_the_worksets_stay() -> None:
+    final = month(costs_estimated=False, cost_center="CC-1", worksets=(ran(charged=True),))
+    later = month(lines=(line("9"),), costs_as_of=AFTER, cost_center="CC-2", worksets=())
+
+    found = record(final, later, closed=True, restated=True)
+
+    assert (found.lines, found.costs_estimated) == (later.lines, True)
+    assert (found.cost_center, [one.workset_id for one in found.worksets]) == ("CC-1", ["w1"])
+
+
 def test_worksets_are_charged_that_are_in_the_lines_of_the_closed_bill() -> None:
     """Not those that the settings of today would charge."""
     final = month(costs_estimated=False, worksets=(ran(charged=True), ran("w2")))

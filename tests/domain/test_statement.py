@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from controller.domain.money import ZERO, coin
 from controller.domain.settings import ExchangeRate, StatementSettings, TaxRule
-from controller.domain.statement import Statement, correction, draft, due_days, issue, number_of, why_not_yet
+from controller.domain.statement import (
+    UNKNOWN,
+    Statement,
+    correction,
+    draft,
+    due_days,
+    issue,
+    number_of,
+    why_not_comparable,
+    why_not_yet,
+)
 from controller.domain.usage import CustomerMonth, Terms
 from tests.generated_usage import acme, customer_months
 
@@ -132,10 +142,45 @@ def test_only_a_month_that_is_closed_is_issued(month: CustomerMonth, now: dateti
     assert bool(found) == bool(words)
 
 
+def unmeasured() -> CustomerMonth:
+    """Compute is by the ledger, and that has no cost of one workset of two, which makes the line unknown here."""
+    compute = replace(acme().lines[0], amount=ZERO, exact=ZERO, certainty="unknown")
+    worksets = tuple(replace(one, cost=None, certainty="unknown") for one in acme().worksets)
+    return closed(lines=(compute, *acme().lines[1:]), worksets=worksets)
+
+
+def test_what_is_not_known_is_not_issued_unless_that_is_allowed() -> None:
+    why = why_not_yet(unmeasured(), PLAIN, FEBRUARY_12)
+    assert "EC2 Compute (worksets ws-001) is not known; --allow unknown" in why
+    assert why_not_yet(unmeasured(), PLAIN, FEBRUARY_12, [UNKNOWN]) == ""
+
+
+def test_what_is_not_known_stands_on_the_statement_as_unknown_and_in_a_note() -> None:
+    statement = draft(unmeasured(), PLAIN)
+    compute = next(line for line in statement.lines if line.part == "compute")
+    assert (compute.certainty, compute.is_unknown) == ("unknown", True)
+    assert "Not in it, since it is not known: the cost of EC2 Compute (worksets ws-001)." in statement.notes
+    adds_up(statement)
+
+
+def test_a_workset_without_a_cost_among_others_is_named_on_the_statement() -> None:
+    worksets = (replace(acme().worksets[0], cost=None), *acme().worksets[1:])
+    assert (
+        "Not in it, since it is not known: the cost of the worksets ws-001."
+        in draft(closed(worksets=worksets), PLAIN).notes
+    )
+
+
+def test_what_is_not_known_now_is_no_change_of_aws() -> None:
+    issued = issue(draft(closed(), PLAIN), "INV-1", date(2024, 2, 3))
+    assert "EC2 Compute" in why_not_comparable(issued, (), unmeasured())
+
+
 def test_a_correction_makes_up_the_difference_by_service() -> None:
     before = draft(acme(), VAT)
     cheaper = replace(acme(), lines=acme().lines[1:])
-    change = correction(replace(before, number="INV-2024-000001"), (), draft(cheaper, VAT))
+    change = correction(replace(before, number="INV-2024-000001"), (), cheaper, VAT)
+    assert change
     adds_up(change)
     assert before.total + change.total == draft(cheaper, VAT).total
     assert {line.service for line in change.lines} == {acme().lines[0].service}
@@ -143,9 +188,38 @@ def test_a_correction_makes_up_the_difference_by_service() -> None:
 
 
 def test_there_is_nothing_to_correct_where_nothing_changed() -> None:
-    before = draft(acme(), VAT)
-    change = correction(before, (), draft(acme(), VAT))
-    assert (change.lines, change.taxes) == ((), ())
+    assert correction(draft(acme(), VAT), (), acme(), VAT) is None
+
+
+def rated(rate: str) -> StatementSettings:
+    return StatementSettings(
+        rates=(ExchangeRate(currency="EUR", of="USD", rate=Decimal(rate), date=date(2024, 1, 31)),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "why"),
+    [
+        (rated("0.92"), rated("0.95"), "a month keeps the rate that it was charged at"),
+        (PLAIN, rated("0.92"), "what was charged in dollars stays charged in dollars"),
+        (rated("0.92"), PLAIN, "a rate that is gone"),
+        (PLAIN, VAT, "a tax from today on is none of an old month"),
+        (VAT, PLAIN, "nor is one that ended"),
+    ],
+)
+def test_settings_that_change_correct_nothing(then: StatementSettings, now: StatementSettings, why: str) -> None:
+    month = on_terms(acme(), currency="EUR")
+    assert correction(draft(month, then), (), month, now) is None, why
+    cheaper = replace(month, lines=month.lines[1:])
+    assert correction(draft(month, then), (), cheaper, now) == correction(draft(month, then), (), cheaper, then), why
+
+
+def test_what_is_counted_in_another_currency_now_is_not_compared() -> None:
+    issued = issue(draft(acme(), PLAIN), "INV-1", date(2024, 2, 3))
+    assert why_not_comparable(issued, (), acme()) == ""
+    assert "in CNY now" in why_not_comparable(issued, (), replace(acme(), currency="CNY"))
+    foreign = replace(issued, number="INV-2", kind="correction", corrects="INV-1", currency="EUR")
+    assert "INV-2 corrects it in EUR" in why_not_comparable(issued, (foreign,), acme())
 
 
 PERCENTS = st.decimals(min_value=0, max_value=100, places=4)
@@ -175,9 +249,34 @@ def test_a_statement_and_its_corrections_are_the_statement_of_today(
     then: CustomerMonth, now: CustomerMonth, terms: Terms, settings: StatementSettings
 ) -> None:
     issued = issue(draft(replace(then, terms=terms), settings), "INV-1", date(2024, 2, 3))
-    today = draft(replace(now, terms=terms, currency=then.currency), settings)
-    first = correction(issued, (), today)
+    month = replace(now, terms=terms, currency=then.currency)
+    first = correction(issued, (), month, settings)
+    if first is None:
+        assert issued.total == draft(month, settings).total
+        return
     adds_up(first)
-    assert issued.total + first.total == today.total
-    again = correction(issued, (first,), today)
-    assert (again.lines, again.taxes) == ((), ())
+    assert issued.total + first.total == draft(month, settings).total
+    assert correction(issued, (first,), month, settings) is None
+
+
+@given(customer_months(), TERMS, TERMS, SETTINGS, SETTINGS)
+def test_whatever_the_settings_say_later_the_same_figures_are_never_corrected(
+    month: CustomerMonth, then: Terms, now: Terms, before: StatementSettings, after: StatementSettings
+) -> None:
+    issued = draft(replace(month, terms=then), before)
+    assert correction(issued, (), replace(month, terms=now), after) is None
+
+
+@given(customer_months(), customer_months(), TERMS, TERMS, SETTINGS, SETTINGS)
+def test_other_figures_are_corrected_as_the_settings_of_then_say(
+    old: CustomerMonth,
+    new: CustomerMonth,
+    then: Terms,
+    now: Terms,
+    before: StatementSettings,
+    after: StatementSettings,
+) -> None:
+    issued = draft(replace(old, terms=then), before)
+    month = replace(new, currency=old.currency)
+    changed = correction(issued, (), replace(month, terms=now), after)
+    assert changed == correction(issued, (), replace(month, terms=then), before)

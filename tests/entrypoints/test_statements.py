@@ -15,9 +15,12 @@ import click
 import pytest
 
 from controller import bootstrap
+from controller.aws.clients import Aws
+from controller.domain.money import ZERO
 from controller.domain.month import Month
 from controller.domain.settings import Settings
 from controller.domain.statement import Filed
+from controller.domain.usage import CustomerMonth
 from controller.entrypoints import stating, terminal
 from controller.entrypoints.cli import run
 from controller.errors import Failure, Refused
@@ -25,6 +28,7 @@ from controller.sandbox import Sandbox
 from controller.sandbox.cost_expressions import LineItem
 from controller.sandbox.seed import seed
 from controller.sandbox.seed_costs import line_items
+from controller.store.usage_months import UsageMonths
 from tests.conftest import NOW
 from tests.fakes import Clock
 
@@ -217,6 +221,7 @@ BAD_INPUT: list[tuple[list[str], int, str]] = [
     ([*ACME, "--issue", "--correct"], 64, "one of the three"),
     ([*ACME, "--issue", "--number", "INV-1"], 64, "gets the next number"),
     ([*ACME, "--reason", "why"], 64, "goes with --mark"),
+    ([*ACME, "--allow", "unknown"], 64, "goes with that"),
     (["statement", "acme-genomics", "--mark", "paid"], 64, "say which"),
     ([*ACME, "--mark", "lost"], 64, "'lost' is not one of"),
     ([*ACME, "--month", "2024-13"], 64, "is not a month"),
@@ -242,6 +247,22 @@ def test_what_was_issued_is_not_issued_again_nor_corrected_without_a_change(ask:
     ask(*ACME, "--mark", "paid", "--yes")
     assert ask(*ACME, "--mark", "paid", "--yes")[0] == 0
     assert ask(*ACME, "--mark", "void", "--number", "INV-2026-000001", "--yes")[0] == 4
+
+
+def test_what_is_not_known_is_left_out_of_a_statement_only_where_that_is_allowed(ask: Ask) -> None:
+    books = bootstrap.books(Settings())
+    month = books.usage.load(Month(2024, 1)).customers["cust_abc123"]
+    assert isinstance(month, CustomerMonth)
+    lines = [replace(one, amount=ZERO, exact=ZERO, certainty="unknown") for one in month.lines if one.part == "compute"]
+    rest = [one for one in month.lines if one.part != "compute"]
+    UsageMonths(Aws(), Settings().tables.billing).save([replace(month, lines=(*lines, *rest))], 99)
+
+    code, _, err = ask(*ACME, "--issue", "--yes")
+    assert (code, "the cost of EC2 Compute is not known; --allow unknown" in err) == (4, True)
+    code, _, err = ask("statements", *JANUARY, "--issue", "--yes")
+    assert "EC2 Compute is not known" in err
+    code, out, _ = ask(*ACME, "--issue", "--allow", "unknown", "--yes", "-o", "markdown")
+    assert (code, "Not in it, since it is not known: the cost of EC2 Compute" in out) == (0, True)
 
 
 def test_of_two_that_issue_at_once_one_is_refused(world: Sandbox) -> None:

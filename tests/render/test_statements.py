@@ -74,6 +74,17 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(match[1], 8)) if len(match[1]) == 3 else match[1]
 
 
+def test_what_is_not_known_is_no_zero_in_any_form() -> None:
+    compute = replace(month().lines[0], amount=ZERO, exact=ZERO, certainty="unknown")
+    statement = draft(replace(month(), lines=(compute, *month().lines[1:])), LEGAL)
+    (row,) = [cells for cells in sheet(statement).rows if cells[0] == "EC2 Compute"]
+    assert row[-3:] == ("unknown", "", "unknown")
+    assert ("Unknown", "EC2 Compute") in sheet(statement).made_from
+    assert "compute,EC2 Compute,1250.5,vCPU-Hours,,,,EUR" in as_csv(statement_view.table(statement, "draft"))
+    (line,) = [one for one in statement_document.of_statement(statement)["lines"] if one["part"] == "compute"]
+    assert (line["listed"], line["charged"], line["certainty"]) == (None, None, "unknown")
+
+
 def test_an_issued_one_reads_like_this(golden: Callable[[str, str], None]) -> None:
     golden("statement.txt", str(statement_view.page(standing(paid()))))
     golden("statement.md", statement_view.markdown(standing(paid())))
