@@ -192,7 +192,7 @@ def collect_house(settings: Settings, origin: Origin, clock: Clock | None = None
     usage = settings.usage
     sources = {one.name: _sources(_account(one, door, settings, origin), door, settings, clock) for one, door in doors}
     ledger = WorksetReader(home, settings.tables.worksets, clock)
-    library = Library(sources, ledger, forecasts=usage.forecast == "cost_explorer")
+    library = Library(sources, ledger, forecasts=usage.forecast == "cost_explorer", cluster_tag=usage.cluster_tag)
     months, statuses = usage_months(home, settings), Statuses(home, settings.tables.billing)
     keeper = gatekeeper(home, settings, clock)
     return CollectHouse(

@@ -78,11 +78,14 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """All sources of a fleet. `forecasts`: whether Cost Explorer's are paid for."""
+    """All sources of a fleet. `forecasts`: whether Cost Explorer's are paid for. `cluster_tag`: the tag key that is
+    asked for last, so that it tells only what no customer's tag does.
+    """
 
     accounts: Mapping[str, Sources]
     ledger: WorksetReader
     forecasts: bool = False
+    cluster_tag: str | None = None
 
     @property
     def payers(self) -> tuple[str, ...]:
@@ -112,8 +115,9 @@ class Library:
 
     def _costs(self, cases: Sequence[MonthCase], asking: Asking) -> Iterator[_Job]:
         keys = {key for case in cases for one in case.customers for key, _ in one.attribution} - {CUSTOMER_TAG}
+        asked = sorted(keys - {self.cluster_tag}) + ([self.cluster_tag] if self.cluster_tag else [])
         for name, months in asking.items():
-            yield _Job("cost", name, (), partial(_cost_of, self.accounts[name], months, sorted(keys)))
+            yield _Job("cost", name, (), partial(_cost_of, self.accounts[name], months, asked))
 
     def _worksets(self, cases: Sequence[MonthCase]) -> Iterator[_Job]:
         ids = tuple(sorted({one.customer_id for case in cases for one in case.customers}))

@@ -16,6 +16,7 @@ from controller.domain.usage import Certainty, CostReading, CostRow, Part, Works
 MONTH = "2024-01"
 AS_OF = datetime(2024, 1, 26, 6, 0, tzinfo=UTC)
 PROJECT = "aws-parallelcluster-project"
+CLUSTER = "parallelcluster:cluster-name"
 IDS = ("cust_a", "cust_b", "cust_c", "cust_d")
 
 amounts = st.decimals("-50", "5000", places=10)
@@ -54,8 +55,8 @@ def reading(
 @st.composite
 def rows(draw: st.DrawFn) -> CostRow:
     """Tagged with a customer, with a project, with a value of nobody, or not at all; now and then another month's."""
-    key = draw(st.sampled_from([CUSTOMER_TAG, CUSTOMER_TAG, PROJECT]))
-    value = draw(st.sampled_from([*IDS, "project-a", "nobody", ""]))
+    key = draw(st.sampled_from([CUSTOMER_TAG, CUSTOMER_TAG, PROJECT, CLUSTER]))
+    value = draw(st.sampled_from(["prod", "test"] if key == CLUSTER else [*IDS, "project-a", "nobody", ""]))
     service = draw(st.sampled_from(["EC2 Compute", "S3 Storage", "S3 Requests", "Data Transfer", "FSx Lustre", "Tax"]))
     month = draw(st.sampled_from([MONTH, MONTH, MONTH, "2023-12"]))
     credit = draw(st.sampled_from(["", "", "", "Credit"]))
@@ -76,7 +77,10 @@ def worksets(draw: st.DrawFn, number: int) -> Workset:
     certainty: Certainty = "unknown" if cost is None else draw(st.sampled_from(["actual", "estimated"]))
     month = None if outcome == "pending" else MONTH
     hours = draw(st.none() | costs)
-    return Workset(f"ws-{number}", outcome, outcome, month, vcpu_hours=hours, cost=cost, certainty=certainty)
+    cluster = draw(st.sampled_from(["", "", "prod", "test"]))
+    return Workset(
+        f"ws-{number}", outcome, outcome, month, vcpu_hours=hours, cost=cost, certainty=certainty, cluster=cluster
+    )
 
 
 def ledgers() -> st.SearchStrategy[dict[str, tuple[Workset, ...] | None]]:
@@ -102,5 +106,6 @@ def usage_settings(draw: st.DrawFn) -> UsageSettings:
     return UsageSettings(
         compute=draw(st.sampled_from(["auto", "tags", "ledger"])),
         failed_worksets=draw(st.sampled_from(["bill", "absorb", "flag"])),
+        cluster_tag=draw(st.sampled_from([None, CLUSTER])),
         shared=tuple(draw(rules(name)) for name in names),
     )

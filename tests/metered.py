@@ -226,7 +226,9 @@ class Metered:
             )
             for one in self.accounts
         }
-        library = Library(sources, FakeLedger(meter), self.settings.forecast == "cost_explorer")
+        library = Library(
+            sources, FakeLedger(meter), self.settings.forecast == "cost_explorer", self.settings.cluster_tag
+        )
         return Collector(library, self.months, self.statuses, self.settings, self.clock, judge=self.judge)
 
     def collect(self, *customers: Customer, months: Sequence[str] | None = None, **how: Any) -> Collected:

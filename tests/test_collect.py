@@ -1,5 +1,6 @@
 """Collecting usage: what is asked, what is stored, and that neither a failure nor a clock takes anything away."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 from controller.aws.clients import Aws
 from controller.collect import Collected, Collector
+from controller.domain.bill_check import check_bill
+from controller.domain.collecting import MonthCase
 from controller.domain.coverage import coverage_of
 from controller.domain.customer import Account, Customer
 from controller.domain.money import cents
+from controller.domain.month import Month
 from controller.domain.settings import SharedCost, TableSettings, UsageSettings
 from controller.domain.status import Status
-from controller.domain.usage import AccountMonth, CostRow, CustomerMonth, Forecast, Spend, Workset
+from controller.domain.usage import AccountMonth, CostReading, CostRow, CustomerMonth, Forecast, Spend, Workset
 from controller.errors import InvalidInput, PermanentFailure, TransientFailure
 from controller.fleet import Unheld
 from controller.sandbox import Sandbox
@@ -25,7 +29,7 @@ from controller.store.statuses import Statuses
 from controller.store.tables import make
 from controller.store.usage_months import UsageMonths
 from tests.fakes import customer
-from tests.generated_bills import IDS, readings, usage_settings
+from tests.generated_bills import CLUSTER, IDS, readings, row, usage_settings
 from tests.metered import JANUARY, FakeCosts, FakeForecasts, FakeLedger, FakeSpends, FakeStorage, Meter, Metered
 
 NO_ANSWER = TransientFailure("no answer from AWS")
@@ -161,6 +165,61 @@ def test_what_the_ledger_adds_meanwhile_counts_without_asking_cost_explorer(town
     assert town.months.amounts("acme")["EC2 Compute by ledger"] == "20.01"
     assert town.months.account().unallocated == Decimal("82.99")
     assert town.months.account().asked_at == JANUARY
+
+
+def test_a_cluster_is_tied_to_the_one_who_ran_on_it_and_untied_without_asking_cost_explorer(town: Metered) -> None:
+    town.settings = UsageSettings(cluster_tag=CLUSTER)
+    town.meter.rows["default"].append(row("prod", "FSx Lustre", "45", key=CLUSTER))
+    town.meter.ledger["acme"] = [ran(cluster="prod")]
+    people = customer("acme"), customer("beta")
+    town.collect(*people)
+    assert town.months.amounts("acme")["FSx Lustre by cost_explorer"] == "45.00"
+    (check, *_) = check_bill(Month(2024, 1), [town.months.month("acme")], [town.months.account()], {}, closed=False)
+    assert check.verdict == "explained"
+
+    town.meter.ledger["beta"] = [ran("w2", cluster="prod")]
+    later(town, hours=1)
+    assert town.collect(*people).pages == 0
+    assert "FSx Lustre by cost_explorer" not in town.months.amounts("acme")
+    assert town.months.account().unallocated == Decimal("148.00") - Decimal("25.00")
+
+
+def test_a_closed_bill_with_clusters_that_aws_says_again_stays_as_it_was(town: Metered) -> None:
+    """Whose a cluster is says the ledger: that is no change of AWS's bill."""
+    town.meter.closed = {"2023-12"}
+    town.settings = UsageSettings(cluster_tag=CLUSTER)
+    town.meter.rows["default"].append(row("prod", "FSx Lustre", "45", key=CLUSTER, month="2023-12"))
+    town.meter.ledger["acme"] = [ran(month="2023-12", cluster="prod")]
+    town.collect(customer("acme"), months=["2023-12"])
+    before = town.months.month("acme", "2023-12").lines
+    assert [line.service for line in before] == ["EC2 Compute", "FSx Lustre"]
+
+    town.settings = UsageSettings(cluster_tag=CLUSTER, compute="tags")
+    later(town, hours=9)
+    town.collect(customer("acme"), months=["2023-12"], force_costs=True)
+    assert town.months.month("acme", "2023-12").lines == before
+
+
+def test_the_tag_of_clusters_is_asked_for_last(town: Metered) -> None:
+    """So that it tells only what no customer's tag does."""
+    asked: list[list[str]] = []
+
+    class Telling(FakeCosts):
+        def read(self, months: Sequence[Month], tag_keys: Collection[str]) -> CostReading:
+            asked.append(list(tag_keys))
+            return super().read(months, tag_keys)
+
+    meter = town.meter
+    account = town.accounts[0]
+    sources = Sources(
+        account, Telling(meter, account.name), FakeForecasts(meter), FakeSpends(meter), FakeStorage(meter)
+    )
+    library = Library({account.name: sources}, FakeLedger(meter), cluster_tag=CLUSTER)
+    for pairs in ([("zone", "a")], [("zone", "a"), (CLUSTER, "prod")]):
+        people = (customer("acme", attribution=tuple(pairs)),)
+        case = MonthCase(Month(2024, 1), True, people, {}, {}, (account.name,))
+        library.read([case], people, {account.name: (Month(2024, 1),)}, JANUARY)
+    assert asked == [["zone", CLUSTER], ["zone", CLUSTER]]
 
 
 def test_a_closed_month_is_asked_again_until_aws_closes_its_bill_and_then_never(town: Metered) -> None:

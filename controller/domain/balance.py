@@ -26,6 +26,7 @@ def account_month(bill: Bill, customers: Collection[CustomerMonth], *, settled: 
         pages=bill.pages,
         currency=bill.currency,
         account_id=bill.account_id,
+        clusters=bill.clusters,
     )
 
 

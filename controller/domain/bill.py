@@ -21,8 +21,9 @@ class Bill:
     """One account's bill of one month. `tagged` and `excluded_of` are by customer id, `totals` and `parts` by service.
 
     `mistagged` is what carries a value that is no customer's of this account, by value; `mistagged_services` the same
-    by service. `as_of` is by customer: one that is not in it was not known when Cost Explorer was asked. `restated`:
-    AWS was asked again on request, and it is not what is stored.
+    by service, and `strange` its rows, where they were read now. `clusters` are the rows that go by a cluster's name:
+    they are nobody's but by the ledger. `as_of` is by customer: one that is not in it was not known when Cost Explorer
+    was asked. `restated`: AWS was asked again on request, and it is not what is stored.
     """
 
     account: str
@@ -40,6 +41,8 @@ class Bill:
     pages: int
     currency: str
     account_id: str
+    strange: tuple[CostRow, ...] = ()
+    clusters: tuple[CostRow, ...] = ()
     restated: bool = False
 
 
@@ -65,6 +68,7 @@ def bill_of(reading: CostReading, month: str, customers: Collection[Customer]) -
         pages=reading.pages,
         currency=reading.currency,
         account_id=reading.account_id,
+        strange=tuple(sorted(strange, key=row_order)),
     )
 
 
@@ -74,12 +78,13 @@ def stored_bill(account: AccountMonth, customers: Iterable[CustomerMonth]) -> Bi
         return None
     known = {one.customer_id: one for one in customers if one.costs_as_of is not None}
     lines = [*account.lines, *(line for one in known.values() for line in one.lines)]
-    rows = [row for one in known.values() for row in one.tagged]
+    tagged = {id_: without(one.tagged, account.clusters) for id_, one in known.items()}
+    rows = [*account.clusters, *(row for own in tagged.values() for row in own)]
     parts = _parts([(line.service, line.part) for line in lines] + [(row.service, row.part) for row in rows])
     return Bill(
         account=account.account,
         month=account.month,
-        tagged={id_: one.tagged for id_, one in known.items() if one.tagged},
+        tagged={id_: own for id_, own in tagged.items() if own},
         totals=account.totals,
         parts=parts,
         mistagged=account.mistagged,
@@ -92,6 +97,7 @@ def stored_bill(account: AccountMonth, customers: Iterable[CustomerMonth]) -> Bi
         pages=account.pages,
         currency=account.currency,
         account_id=account.account_id,
+        clusters=account.clusters,
     )
 
 
@@ -128,10 +134,16 @@ def _sorted_out(
             tagged[owner].append(row)
         elif row.tag_value:
             strange.append(row)
-    return {owner: tuple(sorted(found, key=_order)) for owner, found in sorted(tagged.items())}, strange
+    return {owner: tuple(sorted(found, key=row_order)) for owner, found in sorted(tagged.items())}, strange
 
 
-def _order(row: CostRow) -> tuple[str, ...]:
+def without(rows: Iterable[CostRow], others: Iterable[CostRow]) -> tuple[CostRow, ...]:
+    """Those that no tag of the others holds."""
+    pairs = {(row.tag_key, row.tag_value) for row in others}
+    return tuple(row for row in rows if (row.tag_key, row.tag_value) not in pairs)
+
+
+def row_order(row: CostRow) -> tuple[str, ...]:
     return (row.service, row.tag_key, row.tag_value, row.record_type, row.part, str(row.amount))
 
 

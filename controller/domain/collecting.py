@@ -7,7 +7,8 @@ from datetime import datetime
 
 from controller.domain.allocation import Charges, Customers, allocate
 from controller.domain.balance import account_month
-from controller.domain.bill import Bill, Pair, bill_of, payer_of, stored_bill
+from controller.domain.bill import Bill, Pair, bill_of, payer_of, stored_bill, without
+from controller.domain.clusters import told_apart, with_clusters
 from controller.domain.customer import Billing, Customer
 from controller.domain.expectation import expected
 from controller.domain.month import Month
@@ -89,8 +90,9 @@ def collected_month(
     customers: dict[str, CustomerMonth] = {}
     accounts: dict[str, AccountMonth] = {}
     for payer, people in _by_payer(case, readings).items():
-        bill = _bill(case, payer, people, readings)
+        bill = _bill(case, payer, people, readings, settings.cluster_tag)
         worksets = {one.customer_id: _worksets(case, one.customer_id, readings) for one in people}
+        bill = with_clusters(bill, worksets, settings.cluster_tag)
         charges = allocate(bill, Customers(people, _sharing(case, bill, worksets, people)), worksets, settings)
         own = {one.customer_id: _customer(case, one, payer, bill, charges[one.customer_id], readings) for one in people}
         customers |= {id_: one for id_, one in own.items() if case.is_running or id_ in case.before or _is_used(one)}
@@ -117,10 +119,12 @@ def _tags(reading: CostReading | None, month: Month) -> set[Pair]:
     return {(row.tag_key, row.tag_value) for row in rows if row.month == str(month)}
 
 
-def _bill(case: MonthCase, payer: str, people: Sequence[Customer], readings: Readings) -> Bill | None:
+def _bill(
+    case: MonthCase, payer: str, people: Sequence[Customer], readings: Readings, cluster_tag: str | None
+) -> Bill | None:
     """As it was read now, else as it is stored; None where it never was."""
     if reading := readings.cost_of(payer, case.month):
-        fresh = bill_of(reading, str(case.month), people)
+        fresh = told_apart(bill_of(reading, str(case.month), people), cluster_tag)
         return replace(fresh, restated=case.forced and _is_other(fresh, case))
     stored = case.accounts.get(payer)
     known = (case.before.get(one.customer_id) for one in people)
@@ -128,11 +132,15 @@ def _bill(case: MonthCase, payer: str, people: Sequence[Customer], readings: Rea
 
 
 def _is_other(bill: Bill, case: MonthCase) -> bool:
-    """Whether it says something else than what is stored of it; what is not stored is nothing else."""
+    """Whether it says something else than what is stored of it; what is not stored is nothing else.
+
+    What goes by a cluster is left out: the ledger says whose it is, and not AWS.
+    """
     known = [one for one in case.before.values() if one.paid_by == bill.account and one.costs_as_of]
-    own = {one.customer_id: (one.tagged, one.excluded) for one in known}
-    now = {id_: (bill.tagged.get(id_, ()), bill.excluded_of.get(id_, ())) for id_ in own}
     stored = case.accounts.get(bill.account)
+    clusters = stored.clusters if stored else ()
+    own = {one.customer_id: (without(one.tagged, clusters), one.excluded) for one in known}
+    now = {id_: (bill.tagged.get(id_, ()), bill.excluded_of.get(id_, ())) for id_ in own}
     return own != now or (stored is not None and _whole(stored) != _whole(bill))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal, TypeVar
 
+from controller.domain.clusters import cluster_notes
 from controller.domain.coverage import Coverage, coverage_of, unallocated_of
 from controller.domain.figure import (
     NOTHING,
@@ -65,6 +66,8 @@ class CostsReport:
     coverage: Coverage
     problems: tuple[str, ...] = ()
     currency: str = "USD"
+    notes: tuple[str, ...] = ()
+    """What else people should know: which clusters are nobody's alone."""
 
     def share(self, row: CostsRow) -> Decimal | None:
         """Percent of the total; None while that is not known."""
@@ -92,7 +95,14 @@ def costs_report(
     total = sum_of(told, complete=coverage.total is not None)
     is_known = len(units) <= 1 and bool(told or accounts)
     return CostsReport(
-        by, month, rows, total if is_known else UNKNOWN, coverage, tuple(problems), "/".join(units) or "USD"
+        by,
+        month,
+        rows,
+        total if is_known else UNKNOWN,
+        coverage,
+        tuple(problems),
+        "/".join(units) or "USD",
+        tuple(cluster_notes(customers, accounts)),
     )
 
 

@@ -221,6 +221,8 @@ class UsageSettings(_Part):
     """Ledger cost of failed worksets: charged, not charged, or not charged and told as an open question."""
     forecast: Literal["budgets", "cost_explorer"] = "budgets"
     """AWS's forecast: that of the budget, for free and without an interval, or Cost Explorer's at $0.01 a customer."""
+    cluster_tag: TagKey | None = None
+    """Tag key of a cluster's name: cost that no customer's tag tells is the one customer's whose worksets ran there."""
     shared: Annotated[tuple[SharedCost, ...], Field(strict=False, max_length=100)] = ()
     """Rules for shared cost. Left out: it is not split, and shown as unallocated."""
     cost_source: Literal["cost_explorer", "data_export"] = "cost_explorer"

@@ -111,6 +111,8 @@ class Workset:
     results_bytes: int | None = None
     kept: bool = False
     charged: bool = False
+    cluster: str = ""
+    """The name of the one that it ran on, where the ledger tells it."""
 
     @property
     def has_ended(self) -> bool:
@@ -238,7 +240,8 @@ class AccountMonth:
     value, and `mistagged_services`, by service), shared and not split, and what rounding leaves over. One is below zero
     where the ledger counts more compute than AWS bills. Together with the lines of all customers that it pays for they
     are the account's cost, to the cent. `totals` is that cost by service, exact; `excluded` is what is kept out of it,
-    by record type. `asked_at` is when Cost Explorer was last paid for it, and `pages` how many that were, for all
+    by record type. `clusters` is cost that goes by a cluster's name; of one that is a customer's alone it is among its
+    lines, too. `asked_at` is when Cost Explorer was last paid for it, and `pages` how many that were, for all
     months that it was asked about together. `settled`: AWS has closed the bill and the ledger was read since, so
     nothing of this month is read any more.
     """
@@ -256,6 +259,7 @@ class AccountMonth:
     pages: int = 0
     currency: str = "USD"
     account_id: str = ""
+    clusters: tuple[CostRow, ...] = ()
     format: int = FORMAT
 
     @property

@@ -86,4 +86,5 @@ def facts(report: CostsReport) -> Facts:
 def notes(report: CostsReport) -> Iterator[str]:
     if any(row.cost.value is None for row in report.rows):
         yield "Unknown is not zero: the total is of what is known."
+    yield from report.notes
     yield from (f"Problem: {one}" for one in report.problems)

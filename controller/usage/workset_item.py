@@ -47,6 +47,9 @@ PROJECTION = (
     "per_sample_costs",
     "cost_report_sample_count",
     "results_storage_bytes",
+    "cluster_name",
+    "execution_cluster_name",
+    "execution_context.cluster_name",
     "metadata.workset_name",
     "metadata.submitted_by",
     "metadata.sample_count",
@@ -88,6 +91,7 @@ def workset_of(item: Item) -> Workset:
         certainty=certainty,
         per_sample=_per_sample(item),
         results_bytes=_results_bytes(item),
+        cluster=_cluster(item),
     )
 
 
@@ -191,6 +195,11 @@ def _results_bytes(item: Item) -> int | None:
     exports = [_mapping(metrics.get(name)) for name in ("post_export_metrics", "pre_export_metrics")]
     sizes = [item.get("results_storage_bytes"), *(one.get("analysis_directory_size_bytes") for one in exports)]
     return _whole(next((size for size in map(_number, sizes) if size is not None), None))
+
+
+def _cluster(item: Item) -> str:
+    told = (item.get("cluster_name"), item.get("execution_cluster_name"))
+    return next(filter(None, map(_text, (*told, _mapping(item.get("execution_context")).get("cluster_name")))), "")
 
 
 def _metrics(item: Item, name: str) -> Iterator[Item]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from controller.domain.allocation import Charges, Customers, allocate
 from controller.domain.balance import account_month
 from controller.domain.bill import Bill, bill_of, payer_of, stored_bill
+from controller.domain.clusters import cluster_notes, with_clusters
 from controller.domain.costs_report import costs_report
 from controller.domain.coverage import coverage_of
 from controller.domain.customer import Customer
@@ -22,6 +23,7 @@ from controller.domain.settings import SharedCost, UsageSettings
 from controller.domain.usage import AccountMonth, CostReading, CustomerMonth, Workset
 from tests.generated_bills import (
     AS_OF,
+    CLUSTER,
     IDS,
     MONTH,
     PROJECT,
@@ -60,10 +62,16 @@ def month_of(customer_id: str, charges: Charges, bill: Bill | None) -> CustomerM
 
 
 def whole(found: CostReading, ledger: Ledger, settings: UsageSettings) -> tuple[list[CustomerMonth], AccountMonth]:
-    bill = bill_of(found, MONTH, PEOPLE)
+    bill = read(found, ledger, settings)
     charges = allocate(bill, Customers(PEOPLE, IDS), ledger, settings)
     months = [month_of(id_, one, bill) for id_, one in charges.items()]
     return months, account_month(bill, months)
+
+
+def read(found: CostReading, ledger: Ledger, settings: UsageSettings, people: Sequence[Customer] = PEOPLE) -> Bill:
+    bill = with_clusters(bill_of(found, MONTH, people), ledger, settings.cluster_tag)
+    assert bill
+    return bill
 
 
 def ran(
@@ -126,11 +134,11 @@ def test_the_order_of_what_was_read_does_not_matter(
     people = shuffle.sample(PEOPLE, len(PEOPLE))
     turned = {id_: ledger[id_] for id_ in reversed(IDS)}
 
-    bill = bill_of(replace(found, rows=tuple(rows)), MONTH, people)
+    bill = read(replace(found, rows=tuple(rows)), turned, settings, people)
 
-    assert bill == bill_of(found, MONTH, PEOPLE)
+    assert bill == read(found, ledger, settings)
     assert allocate(bill, Customers(people, IDS), turned, settings) == allocate(
-        bill_of(found, MONTH, PEOPLE), Customers(PEOPLE, IDS), ledger, settings
+        read(found, ledger, settings), Customers(PEOPLE, IDS), ledger, settings
     )
 
 
@@ -141,10 +149,10 @@ def test_what_is_stored_is_allocated_again_as_it_was(
     """So Cost Explorer need not be asked again when only the ledger has moved."""
     months, account = whole(found, ledger, settings)
 
-    bill = stored_bill(account, months)
+    bill = with_clusters(stored_bill(account, months), ledger, settings.cluster_tag)
 
     assert allocate(bill, Customers(PEOPLE, IDS), ledger, settings) == allocate(
-        bill_of(found, MONTH, PEOPLE), Customers(PEOPLE, IDS), ledger, settings
+        read(found, ledger, settings), Customers(PEOPLE, IDS), ledger, settings
     )
     assert bill
     assert account_month(bill, months) == account
@@ -220,6 +228,87 @@ def test_a_tag_that_two_customers_claim_is_charged_to_neither() -> None:
 )
 def test_the_account_that_pays(account: str, payers: list[str], seen: Any, before: str, payer: str, why: str) -> None:
     assert payer_of(customer("cust_a", account=account), payers, seen, before) == payer, why
+
+
+# Clusters
+
+ON_PROD = reading(
+    row("prod", "FSx Lustre", "45", key=CLUSTER),
+    row("prod", "EC2 Compute", "90", key=CLUSTER),
+    row("cust_b", "S3 Storage", "5"),
+    row("other", "EC2 Compute", "7", key=CLUSTER),
+)
+BY_CLUSTER = UsageSettings(cluster_tag=CLUSTER)
+
+
+def on(cluster: str, cost: str = "1", outcome: Any = "completed") -> Workset:
+    return replace(ran(f"w-{cluster}", cost, outcome), cluster=cluster)
+
+
+def clustered(ledger: Ledger, settings: UsageSettings = BY_CLUSTER) -> dict[str, dict[str, str]]:
+    months, account = whole(ON_PROD, {**dict.fromkeys(IDS, ()), **ledger}, settings)
+    told = {one.customer_id: {line.service: str(line.amount) for line in one.lines} for one in months if one.lines}
+    return told | {"nobody": {line.service: str(line.amount) for line in account.lines}}
+
+
+def test_what_a_cluster_cost_is_the_customers_whose_worksets_ran_there() -> None:
+    """Its compute, too: so nothing of the ledger is charged."""
+    assert clustered({"cust_a": (on("prod"), on("prod"))}) == {
+        "cust_a": {"FSx Lustre": "45.00", "EC2 Compute": "90.00"},
+        "cust_b": {"S3 Storage": "5.00"},
+        "nobody": {"EC2 Compute": "7.00"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("ledger", "settings", "why"),
+    [
+        ({"cust_a": (on("prod"),), "cust_b": (on("prod"),)}, BY_CLUSTER, "worksets of two ran there"),
+        ({"cust_a": (on("prod", outcome="pending"),)}, BY_CLUSTER, "it only waits for the cluster"),
+        ({"cust_a": (on("dev"),)}, BY_CLUSTER, "it ran elsewhere"),
+        ({"cust_a": (on("prod"),), "cust_d": None}, BY_CLUSTER, "another's worksets may have run there, too"),
+        ({"cust_a": (on("prod"),)}, UsageSettings(), "no tag key is set"),
+    ],
+)
+def test_a_cluster_that_is_no_one_customers_stays_unallocated(
+    ledger: Ledger, settings: UsageSettings, why: str
+) -> None:
+    assert clustered(ledger, settings)["nobody"]["FSx Lustre"] == "45.00", why
+
+
+def test_a_rule_may_split_a_cluster_that_several_ran_on() -> None:
+    rules = (SharedCost(service="FSx Lustre", by="fixed", shares={"cust_a": Decimal(40)}),)
+    told = clustered(
+        {"cust_a": (on("prod"),), "cust_b": (on("prod"),)}, BY_CLUSTER.model_copy(update={"shared": rules})
+    )
+    assert (told["cust_a"]["FSx Lustre"], told["nobody"]["FSx Lustre"]) == ("18.00", "27.00")
+
+
+def test_a_tag_of_a_manifest_goes_before_the_ledger() -> None:
+    people = (customer("cust_b", (CLUSTER, "prod")), customer("cust_a"))
+    bill = read(ON_PROD, {"cust_a": (on("prod"),), "cust_b": ()}, BY_CLUSTER, people)
+    assert {id_: len(rows) for id_, rows in bill.tagged.items()} == {"cust_b": 3}
+
+
+def test_a_cluster_is_tied_anew_from_what_is_stored() -> None:
+    """Another customer's workset came to be known since Cost Explorer was asked."""
+    first: Ledger = {**dict.fromkeys(IDS, ()), "cust_a": (on("prod"),)}
+    months, account = whole(ON_PROD, first, BY_CLUSTER)
+    later = {**first, "cust_b": (on("prod"),)}
+    bill = with_clusters(stored_bill(account, months), later, CLUSTER)
+    assert bill
+    assert bill.tagged == read(ON_PROD, later, BY_CLUSTER).tagged
+    assert "cust_a" not in bill.tagged
+
+
+def test_the_notes_name_the_clusters_that_are_nobodys_alone() -> None:
+    months, account = whole(ON_PROD, {"cust_a": (on("prod"),), "cust_b": (on("prod"),), "cust_c": ()}, BY_CLUSTER)
+    assert list(cluster_notes(months, [account])) == [
+        "Cluster other: worksets of nobody that is known ran on it, so its 7.00 USD are no one customer's.",
+        "Cluster prod: worksets of cust_a and cust_b ran on it, so its 135.00 USD are no one customer's.",
+    ]
+    months, account = whole(ON_PROD, {"cust_a": (on("prod"),)}, BY_CLUSTER)
+    assert [note.split(":")[0] for note in cluster_notes(months, [account])] == ["Cluster other"]
 
 
 # Compute

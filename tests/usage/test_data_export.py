@@ -225,6 +225,7 @@ def test_record_types_have_the_names_of_cost_explorer_and_the_settings_may_say_e
         ("aws-parallelcluster-project", "user_aws_parallelcluster_project"),
         ("karpenter.sh/nodepool", "user_karpenter_sh_nodepool"),
         ("CostCenter", "user_cost_center"),
+        ("parallelcluster:cluster-name", "user_parallelcluster_cluster_name"),
         ("aws:createdBy", "aws_created_by"),
     ],
 )

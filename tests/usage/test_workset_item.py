@@ -48,6 +48,20 @@ def test_the_whole_of_an_item() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "cluster"),
+    [
+        ({"cluster_name": "one", "execution_cluster_name": "two"}, "one"),
+        ({"execution_cluster_name": "two", "execution_context": {"cluster_name": "three"}}, "two"),
+        ({"cluster_name": None, "execution_context": {"cluster_name": "three"}}, "three"),
+        ({"preferred_cluster": "wish"}, ""),
+        ({"cluster_name": 5, "execution_context": "three"}, ""),
+    ],
+)
+def test_the_cluster_is_the_one_that_it_ran_on(told: dict[str, Any], cluster: str) -> None:
+    assert workset_of(item(**told)).cluster == cluster
+
+
 # Outcome and month
 
 
