@@ -347,7 +347,8 @@ def statement(**options: Any) -> int:
 @click.argument("customer", required=False)
 @click.option(
     "--month", callback=_parsed, metavar="YYYY-MM",
-    help="Those of a month.  [default: of the last 12; with --issue, the last one that is over]",
+    help="Those of a month.  [default: all of a CUSTOMER, else of the last 12 months; with --issue, the last one that"
+    " is over]",
 )  # fmt: skip
 @click.option("--issue", is_flag=True, help="Issue those of all customers that may be issued.")
 @_allow_unknown

@@ -195,7 +195,6 @@ def test_where_all_are_left_out_it_is_refused(ask: Ask) -> None:
 
 def test_the_list_tells_what_is_overdue(ask: Ask, standing_clock: Clock) -> None:
     ask(*ACME, "--issue", "--yes")
-    assert "No statement of 2025-12 to 2026-11 was issued." in ask("statements")[1]
     assert "Open: 331.17 USD of 1, none overdue." in ask("statements", "cust_abc123")[1]
     standing_clock.now += timedelta(days=40)
     _, page, _ = ask("statements", "cust_abc123")
@@ -228,6 +227,14 @@ BAD_INPUT: list[tuple[list[str], int, str]] = [
     ([*ACME, "--out", "nowhere/x.html", "-o", "html"], 64, "there is no folder"),
     (["statements", "acme-genomics", "--issue"], 64, "reconcile statement CUSTOMER --issue"),
 ]
+
+
+def test_of_a_customer_all_are_listed_and_of_everybody_the_last_months(ask: Ask) -> None:
+    """January 2024 is long over."""
+    ask(*ACME, "--issue", "--yes")
+    assert "INV-2026-000001" in ask("statements", "cust_abc123")[1]
+    assert "INV-2026-000001" in ask("statements", *JANUARY)[1]
+    assert re.match(r"No statement of \d{4}-\d\d to \d{4}-\d\d was issued", ask("statements")[1])
 
 
 def test_bad_input_says_what_to_do(ask: Ask) -> None:
