@@ -539,7 +539,7 @@ TELLING = (
 """Where the types and reasons of conditions and Events come from."""
 OTHER_WORDS = {
     "True", "False", "Unknown", "Normal", "Warning", "Status", "FleetPlan", "Owners", "Observing", "Applying", "Code",
-    "Point", "InSync", "Pending", "Waiting", "Failed",
+    "Point", "InSync", "Pending", "Waiting", "Failed", "Open", "Warned",
 }  # fmt: skip
 
 

@@ -97,19 +97,19 @@ def test_an_alias_has_the_places_of_its_anchor() -> None:
 def test_a_billion_laughs_cost_nothing() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{c}: &{c} [{', '.join(['*' + p] * 9)}]" for p, c in zip("abcdefgh", "bcdefghi", strict=True)]
-    started = time.perf_counter()
+    started = time.process_time()
     found = only_diagnostic("\n".join(lines))
     assert found.rule == "alias-bomb"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_file_full_of_errors_costs_little() -> None:
     text = "apiVersion: billing.daylily.io/v1alpha1\nkind: Customer\nspec:\n"
-    started = time.perf_counter()
+    started = time.process_time()
     document = only_document(text + "".join(f"  field{n}: x\n" for n in range(20_000)))
     _, found = read_customer(document, LoadedSettings().settings, LoadedSettings().origin)
     assert 0 < len(found) <= 100
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

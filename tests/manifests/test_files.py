@@ -187,9 +187,9 @@ def shuffle(value: Any, random: Random) -> Any:
 def test_a_thousand_customers_take_about_a_second_and_little_memory(tmp_path: Path) -> None:
     for number in range(1000):
         (tmp_path / f"{number}.yaml").write_text(example(number))
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(loaded(tmp_path).customers) == 1000
-    assert time.perf_counter() - started < 5, "0.6 s on two idle cores; the rest is for a busy machine"
+    assert time.process_time() - started < 5, "0.6 s on two idle cores; the rest is for a busy machine"
 
 
 def test_positions_take_less_than_two_kilobytes_a_customer(tmp_path: Path) -> None:
