@@ -49,6 +49,8 @@ LOOK = 1.0
 """Seconds after which a waiting loop looks whether this replica still leads."""
 SETTINGS = 10.0
 """Seconds between two looks at the settings."""
+NEWCOMERS = 10.0
+"""Seconds after which usage is collected for who came since it last was: more may come together with it."""
 COLLECT_AGAIN = 60.0
 """Seconds after which usage is collected again where another run held the lease, or time may heal what failed."""
 PORTION = 200
@@ -147,6 +149,7 @@ class Operator:
         self._resync_at = self._collect_at = NEVER
         self._settings_at = 0.0
         self._collecting: asyncio.Task[None] | None = None
+        self._collected_for: frozenset[str] = frozenset()
         self.listed = False
         """Whether it has seen all resources since it last began to lead."""
         self.pass_number = 0
@@ -303,6 +306,7 @@ class Operator:
         asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
         self._waiting |= _held_up(found, passed)
+        self._collect_soon(one.customer_id for one in found.customers.values())
         failed = await self._tell(lambda: self._told(found, passed))
         if not self._only_watch:
             failed |= await self._let_go(_farewells(found, passed))
@@ -419,11 +423,17 @@ class Operator:
             self._collect_at = time.monotonic() + self._times.collect
             self._collecting = asyncio.create_task(self._collect(), name="collect")
 
+    def _collect_soon(self, ids: Iterable[str]) -> None:
+        """Where one of them came since usage was last collected: its figures must not be unknown for an interval."""
+        if self._collect_at != NEVER and not self._collected_for.issuperset(ids):
+            self._collect_at = min(self._collect_at, time.monotonic() + NEWCOMERS)
+
     async def _collect(self) -> None:
         """Collects for everybody, and shows what came of it, without asking AWS about anything else."""
         try:
             there = [resource for resource in self.known.all() if not resource.deleting]
             found = await asyncio.to_thread(triage, there, self.known.all(), self._read)
+            self._collected_for = frozenset(one.customer_id for one in found.customers.values())
             await asyncio.to_thread(self._engine.collect, tuple(found.customers.values()), self._stops)
             await self._learn_figures()
             await self._tell(lambda: self._refigured(found))

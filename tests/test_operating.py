@@ -476,3 +476,24 @@ def test_a_collect_that_did_not_come_to_pass_is_soon_tried_again(
 
     life.live(scenario)
     assert life.engine.collects <= 5
+
+
+def test_who_came_since_usage_was_collected_is_collected_soon_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operating, "NEWCOMERS", 0.1)
+    life = Life(times=Times(3600.0, 3600.0))
+    life.api.put(name="first", spec={"customerId": "first-id"})
+
+    def ready(name: Name) -> bool:
+        generation: int = life.api.bodies[name]["metadata"]["generation"]
+        return life.api.status(name).get("observedGeneration") == generation
+
+    async def scenario() -> None:
+        await life.until(lambda: life.engine.collects == 1)
+        second = life.api.put(name="second", spec={"customerId": "second-id"})
+        await life.until(lambda: life.engine.collects == 2)
+        life.api.put(name="second", spec={"customerId": "second-id", "limit": 700}, generation=2)
+        await life.until(lambda: ready(second))
+        await asyncio.sleep(0.3)
+
+    life.live(scenario)
+    assert life.engine.collects == 2
