@@ -86,8 +86,9 @@ def test_metrics_count_what_failed(world: World, start: StartInThread) -> None:
     world.sandbox.faults.add(Fault("budgets", "CreateBudget", "error", "AccessDeniedException", 400, times=None))
     operator = start()
     world.wait_for("acme", "False")
+    failed = {"kind": "budget", "action": "create", "result": "failed"}
+    eventually(lambda: operator.metric("reconcile_changes_total", **failed) == 1)
     eventually(lambda: operator.metric("reconcile_failing_customers") == 1)
-    assert operator.metric("reconcile_changes_total", kind="budget", action="create", result="failed") == 1
 
 
 def test_a_port_that_is_taken_ends_it(world: World, start: StartInThread) -> None:
