@@ -339,7 +339,9 @@ class Operator:
 
     def _come_back(self, name: Name, verdict: Verdict | None) -> None:
         """What time may heal soon, the rest with everything else."""
-        if verdict is None or any(isinstance(failure, TransientFailure) for failure in verdict.failures):
+        failures = verdict.failures if verdict else ()
+        unfinished = verdict is None or verdict.is_cut_short
+        if unfinished or any(isinstance(failure, TransientFailure) for failure in failures):
             self.agenda.failed(name)
         else:
             self.agenda.healed(name)

@@ -53,6 +53,11 @@ class Verdict:
         found = [*([self.failure] if self.failure else []), *unread, *(o.failure for o in self.outcomes if o.failure)]
         return tuple(dict.fromkeys(found))
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the pass was stopped in the middle of it: what is left is nobody's fault, and still to be done."""
+        return not self.failures and any(not outcome.tried for outcome in self.outcomes)
+
 
 @dataclass(frozen=True, slots=True)
 class Leaving:

@@ -1,6 +1,7 @@
 """The operator on in-memory fakes, for what comes in between: a change during a pass, a write that fails."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -497,3 +498,24 @@ def test_who_came_since_usage_was_collected_is_collected_soon_and_once(monkeypat
 
     life.live(scenario)
     assert life.engine.collects == 2
+
+
+@pytest.mark.parametrize("looks", range(6))
+def test_what_was_cut_short_in_the_middle_is_gone_on_with_soon(
+    life: Life, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Lease was lost during a pass and had again before its end: nobody begins anew, and it is not as wanted."""
+    monkeypatch.setattr(agenda, "FIRST_RETRY", 0.1)
+    name = life.api.put(spec={"customerId": "acme-id", "buckets": ["one", "two"]})
+    stops = itertools.chain([False] * looks, itertools.repeat(True))
+    whole = life.engine.passes.run
+
+    def run(due: Due, stop: Stop) -> Passed:
+        return whole(due, (lambda: next(stops)) if life.engine.runs == 1 else stop)
+
+    monkeypatch.setattr(life.engine.passes, "run", run)
+
+    async def scenario() -> None:
+        await life.until(lambda: life.api.reason(name) == ("True", "Reconciled"))
+
+    life.live(scenario)
