@@ -130,8 +130,6 @@ def build(
     home = home_door(settings)
     doors = _doors(settings, home)
     sites: dict[str, Site] = {}
-    for _, door in doors:
-        door.prepare(SOON)
     for one, door in doors:
         account = _account(one, door, settings, origin)
         context = Context(account, door, home, settings, clock, full)

@@ -169,7 +169,7 @@ class Collector:
         foreign = self._foreign()
         ours = [one for one in customers if one.customer_id not in foreign]
         stored = {month: self._store.load(month) for month in wanted}
-        cases = [replace(self._case(month, now, ours, stored[month], foreign), forced=force_costs) for month in wanted]
+        cases = [self._case(month, now, ours, stored[month], foreign, forced=force_costs) for month in wanted]
         asking = self._asking(cases, stored, now, force=force_costs)
         readings = self._library.read(cases, ours, asking, now, progress)
         problems = [*_not_ours(customers, foreign), *_unusable(stored.values()), *_unread(readings)]
@@ -215,7 +215,14 @@ class Collector:
         return {one.owner_id: one.controller_id for one in statuses if one.controller_id != self._controller_id}
 
     def _case(
-        self, month: Month, now: datetime, ours: Collection[Customer], stored: StoredMonth, foreign: Collection[str]
+        self,
+        month: Month,
+        now: datetime,
+        ours: Collection[Customer],
+        stored: StoredMonth,
+        foreign: Collection[str],
+        *,
+        forced: bool,
     ) -> MonthCase:
         """An item that cannot be used is left as it is, so its customer is left out of the month."""
         before = {
@@ -224,7 +231,9 @@ class Collector:
         usable = [one for one in ours if not isinstance(stored.customers.get(one.customer_id), Failure)]
         accounts = {name: one for name, one in stored.accounts.items() if isinstance(one, AccountMonth)}
         is_running = month == Month.of(now)
-        return MonthCase(month, is_running, everyone_in(usable, before), before, accounts, self._library.payers)
+        return MonthCase(
+            month, is_running, everyone_in(usable, before), before, accounts, self._library.payers, forced=forced
+        )
 
     def _asking(
         self, cases: Sequence[MonthCase], stored: Mapping[Month, StoredMonth], now: datetime, *, force: bool

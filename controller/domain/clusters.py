@@ -42,7 +42,8 @@ def cluster_notes(customers: Collection[CustomerMonth], accounts: Iterable[Accou
         for (key, cluster), cost in _costs(account.clusters).items():
             if (key, cluster) not in tied:
                 who = " and ".join(sorted(ran[cluster])) or "nobody that is known"
-                yield f"Cluster {cluster}: worksets of {who} ran on it, so its {cost:,.2f} {account.currency} are no one customer's."  # noqa: E501
+                amount = f"{cost:,.2f} {account.currency}"
+                yield f"Cluster {cluster}: worksets of {who} ran on it, so its {amount} are no one customer's."
 
 
 def told_apart(bill: Bill, cluster_tag: str | None) -> Bill:

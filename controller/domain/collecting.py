@@ -181,6 +181,7 @@ def _customer(
     previous = case.before.get(id_)
     costs_as_of = bill.as_of.get(id_) if bill else None
     is_read = isinstance(readings.worksets.get(id_), tuple)
+    spend = _spend(case, customer, readings)
     fresh = CustomerMonth(
         customer_id=id_,
         month=str(case.month),
@@ -202,9 +203,9 @@ def _customer(
         quota_gib=customer.quota_gib,
         worksets=charges.worksets,
         worksets_as_of=readings.at if is_read else previous.worksets_as_of if previous else None,
-        spend=_spend(case, customer, readings),
+        spend=spend,
         problems=tuple(_problems(case, customer, payer, readings)),
-        remarks=(*charges.remarks, *_remarks(_spend(case, customer, readings), bill)),
+        remarks=(*charges.remarks, *_remarks(spend, bill)),
         terms=_terms(customer.billing),
     )
     restated = bill is not None and bill.restated

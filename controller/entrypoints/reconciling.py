@@ -186,6 +186,8 @@ def _prepared(options: PlanOptions, settings: Path | None, controller_id: str | 
         allow=options.allow,
         take_over=options.take_over,
     )
+    for _, door in house.accounts.values():
+        door.prepare(bootstrap.SOON)
     return given, house
 
 

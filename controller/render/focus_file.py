@@ -68,7 +68,8 @@ def as_parquet(version: Version, rows: Sequence[Row]) -> bytes:
 
 
 def _type(column: Column) -> str:
-    return f"DECIMAL({PRECISION}, {column.scale})" if column.kind == "decimal" else TYPES[column.kind]
+    digits = f"({PRECISION}, {column.scale})" if column.kind == "decimal" else ""
+    return TYPES[column.kind] + digits
 
 
 def metadata(version: Version, created: datetime, creator: str) -> str:
