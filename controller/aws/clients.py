@@ -19,6 +19,7 @@ from botocore.loaders import Loader, create_loader
 
 from controller import __version__
 from controller.aws.call import NOT_IN_THIS_REGION, PATIENT, Retry, attempt, is_throttled, translate
+from controller.aws.endpoints import know_buckets
 from controller.aws.pace import Pace
 from controller.errors import AccountFailure, Failure, PermanentFailure, unexpected
 
@@ -198,6 +199,8 @@ class Aws:
             raise PermanentFailure(f"no client for {service}: {error}", advice="See AWS_ENDPOINT_URL.") from error
         if endpoint and service == "s3control":
             client.meta.events.register("before-sign.s3-control", _without_account_in_host)
+        if service == "s3":
+            know_buckets(client)
         return client
 
 
