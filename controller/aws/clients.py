@@ -140,9 +140,18 @@ class Aws:
                 return unexpected(error, str(item))
 
         todo = list(items)
+        found: list[Any] = [None] * len(todo)
+        numbers = iter(range(len(todo)))
+
+        def work_off(_: int) -> None:
+            for number in numbers:  # shared by all: each takes the next one
+                found[number] = contained(todo[number])
+
         if len(todo) < 2:
-            return [contained(item) for item in todo]
-        return list(self._pool.map(contained, todo))
+            work_off(0)
+        else:
+            list(self._pool.map(work_off, range(min(self._concurrency, len(todo)))))
+        return found
 
     def prepare(self, services: Iterable[str]) -> None:
         """Makes these clients beside other work: 5 to 90 ms each. What fails, fails again at the first call."""

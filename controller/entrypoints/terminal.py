@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from controller.render.page import Page
 from controller.render.safe_text import visible, visible_lines
 
 PLAIN_LINE_EVERY = 10.0
@@ -32,17 +33,21 @@ def show(what: RenderableType) -> None:
     console = _console(stderr=False)
     if console.color_system:
         console.print(what)
+    elif isinstance(what, Page):
+        _write(what.plain())
     else:
         write(str(what))
 
 
 def write(text: str) -> None:
-    """Text that is data as it stands, e.g. JSON, to stdout: no wrapping, no colours.
+    """Text that is data as it stands, e.g. JSON, to stdout: no wrapping, no colours."""
+    _write([text if text.endswith("\n") else text + "\n"])
 
-    Where the reader went away, e.g. `| head`, nobody is told, and the work goes on.
-    """
+
+def _write(pieces: Iterable[str]) -> None:
+    """Where the reader went away, e.g. `| head`, nobody is told, and the work goes on."""
     try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.writelines(pieces)
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process

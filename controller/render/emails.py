@@ -1,9 +1,8 @@
 """E-mail addresses taken out of what goes to a public log."""
 
 import re
-from dataclasses import replace
 
-from controller.render.page import Line, Page
+from controller.render.page import Line, Page, Remade
 
 HIDDEN = "(e-mail hidden)"
 
@@ -19,4 +18,8 @@ def hidden(text: str) -> str:
 
 def hidden_on(page: Page) -> Page:
     """The page without any e-mail address."""
-    return replace(page, lines=tuple(Line(tuple((hidden(text), how) for text, how in one.spans)) for one in page.lines))
+    return Page(Remade(lambda: (_hidden_in(one) for one in page.lines)))
+
+
+def _hidden_in(line: Line) -> Line:
+    return Line(tuple((hidden(text), how) for text, how in line.spans))

@@ -3,7 +3,7 @@
 Every text passes `visible` on its way into a line, so nothing that is printed can hold a control character.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,28 @@ class Line:
         return Text.assemble(*self.spans)
 
 
+class Remade(Iterable[Line]):
+    """Lines that are made whenever somebody goes through them: those of a fleet take more memory than the fleet."""
+
+    def __init__(self, make: Callable[[], Iterator[Line]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[Line]:
+        return self._make()
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Lines in order. `str(page)` is plain and ends in a newline; `console.print(page)` has colours."""
+    """Lines in order, as often as asked. `str` is plain and ends in a newline; `console.print(page)` has colours."""
 
-    lines: tuple[Line, ...]
+    lines: Iterable[Line]
 
     def __str__(self) -> str:
-        return "".join(f"{one}\n" for one in self.lines)
+        return "".join(self.plain())
+
+    def plain(self) -> Iterator[str]:
+        """The lines without styles, each with its newline."""
+        return (f"{one}\n" for one in self.lines)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Text]":
         return (one.__rich__() for one in self.lines)
@@ -61,6 +75,18 @@ def line(*parts: Part) -> Line:
     """A line of these parts, all made visible."""
     pairs = ((part, "") if isinstance(part, str) else part for part in parts)
     return Line(tuple((visible(text), style) for text, style in pairs))
+
+
+def spaced(blocks: Iterable[Iterable[Line]]) -> Iterator[Line]:
+    """The blocks that say something, with a blank line between them."""
+    is_first = True
+    for block in blocks:
+        begins = True
+        for one in block:
+            if begins and not is_first:
+                yield BLANK
+            yield one
+            begins = is_first = False
 
 
 def table(rows: Iterable[tuple[str, ...]], right: frozenset[int] = frozenset(), indent: int = 0) -> Iterator[Line]:

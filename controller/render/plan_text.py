@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from controller.domain.plan import Change, Held, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.fleet import FleetPlan, Orphan
-from controller.render.page import BLANK, Line, Page, line
+from controller.render.page import Line, Page, Remade, line, spaced
 from controller.render.phrases import (
     STYLES,
     SYMBOLS,
@@ -38,14 +38,18 @@ def render(plan: FleetPlan, *, verbose: bool = False, prune: bool = False) -> Pa
 
     `verbose` cuts no list and no value and names what is in sync; `prune` counts the orphans' part as to be done.
     """
+    return Page(Remade(lambda: spaced(_blocks(plan, verbose=verbose, prune=prune))))
+
+
+def _blocks(plan: FleetPlan, *, verbose: bool, prune: bool) -> Iterator[list[Line]]:
     shared = unread_of(plan)
     writer = _Writer(verbose, shared)
-    blocks = [writer.owner(one) for one in plan.plans]
-    blocks += [writer.orphan(orphan) for orphan in plan.orphans]
-    blocks += [_shared_block(one) for one in shared.values()]
+    yield from map(writer.owner, plan.plans)
+    yield from map(writer.orphan, plan.orphans)
+    yield from map(_shared_block, shared.values())
     totals = tally(plan, prune=prune)
-    blocks += [list(_remarks(totals)), [line((totals.summary, "bold"))]]
-    return Page(tuple(_spaced(blocks)))
+    yield list(_remarks(totals))
+    yield [line((totals.summary, "bold"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +239,3 @@ def _remarks(totals: Tally) -> Iterator[Line]:
         facts = count(totals.trusted, "fact")
         since = moment(totals.trusted_since)
         yield line(f"{facts} taken on trust, the oldest since {since} (--full reads them all).")
-
-
-def _spaced(blocks: Iterable[list[Line]]) -> Iterator[Line]:
-    """The blocks that say something, with a blank line between them."""
-    first = True
-    for block in blocks:
-        if block and not first:
-            yield BLANK
-        yield from block
-        first = first and not block

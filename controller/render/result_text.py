@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from controller.domain.customer import Customer
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Action
 from controller.errors import Failure
 from controller.fleet import FleetPlan, Orphan, Result
-from controller.render.page import BLANK, Line, Page, line
+from controller.render.page import Line, Page, Remade, line, spaced
 from controller.render.phrases import STYLES, count, listed, reason, title, what_to_do
 from controller.render.plan_text import staying
 from controller.render.safe_text import width
@@ -22,15 +23,18 @@ NAME_COLUMNS = 64
 
 def render(plan: FleetPlan, results: Sequence[Result], *, verbose: bool = False) -> Page:
     """The outcomes of `plan` in order of owners. `verbose` cuts no list."""
+    return Page(Remade(lambda: _lines(plan, results, verbose=verbose)))
+
+
+def _lines(plan: FleetPlan, results: Sequence[Result], *, verbose: bool) -> Iterator[Line]:
     ordered = in_order(results)
     columns = min(_widest(ordered), NAME_COLUMNS)
-    done = [row(outcome, columns) for result in ordered for outcome in result.outcomes]
     orphans = {orphan.plan.owner.id: orphan for orphan in plan.orphans}
-    let_go = [_released(orphans[one.plan.owner.id], one, verbose=verbose) for one in ordered if one.released]
-    failed = list(_failures(ordered, verbose=verbose))
-    summary = [line((summary_line(plan, ordered), "bold"))]
-    blocks = [block for block in ([*done, *let_go], failed, summary) if block]
-    return Page(tuple(one for at, block in enumerate(blocks) for one in ([BLANK] if at else []) + block))
+    done = (row(outcome, columns) for result in ordered for outcome in result.outcomes)
+    let_go = (_released(orphans[one.plan.owner.id], one, verbose=verbose) for one in ordered if one.released)
+    failed = _failures(ordered, verbose=verbose)
+    summary = line((summary_line(plan, ordered), "bold"))
+    return spaced((chain(done, let_go), failed, (summary,)))
 
 
 def row(outcome: Outcome, columns: int = 0) -> Line:
