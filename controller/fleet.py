@@ -252,42 +252,20 @@ class Fleet:
         self, wanted: Desired, progress: Progress = lambda *_: None, only: Collection[str] | None = None
     ) -> FleetPlan:
         """Looks at everything, or at the owners `only`; writes nothing. Raises Failure where no status can be read."""
-        stored = self._store.load()
-        statuses = {owner_id: status for owner_id, status in stored.items() if isinstance(status, Status)}
-        customers = sorted(wanted.customers, key=lambda customer: customer.customer_id)
-        owners: list[Owner] = [*(site.account for _, site in sorted(self._sites.items())), *customers]
-        cases = [self._open(owner, statuses.get(owner.id)) for owner in owners]
-        gone, others = self._gone(statuses, wanted)
-        orphans = [self._open(_former(status), status, wanted=False) for status in gone]
-        everyone = [*cases, *orphans]
-        refused = {case.owner.id: self._refusal(case.owner, stored.get(case.owner.id)) for case in everyone}
-        claims = claims_of([case for case in everyone if not refused[case.owner.id]], statuses)
-        passed_over = sum(len(status.inventory) for status in others) if wanted.leaving is not None else 0
-        if only is not None:
-            passed_over += sum(len(case.applied) for case in everyone if case.owner.id not in only)
-            cases = [case for case in cases if case.owner.id in only]
-            orphans = [case for case in orphans if case.owner.id in only]
-            gone = [status for status in gone if status.owner_id in only]
-            everyone = [*cases, *orphans]
-
-        observed = self._observe(everyone, progress)
+        opened = self._opened(wanted, only)
+        observed = self._observe(opened.everyone, progress)
         now = self._clock()
-        plans = {
-            case.owner.id: Plan(case.owner, refused=refused[case.owner.id])
-            if refused[case.owner.id]
-            else self._plan(case, observed, claims, now)
-            for case in everyone
-        }
+        plans = {case.owner.id: self._plan(case, observed, opened, now) for case in opened.everyone}
         return FleetPlan(
-            plans=tuple(plans[case.owner.id] for case in cases),
-            orphans=tuple(Orphan(status, plans[status.owner_id]) for status in gone),
-            elsewhere=len(others),
+            plans=tuple(plans[case.owner.id] for case in opened.cases),
+            orphans=tuple(Orphan(case.status, plans[case.owner.id]) for case in opened.orphans if case.status),
+            elsewhere=opened.elsewhere,
             controller_id=self._options.controller_id,
             made_at=now,
-            cases={case.owner.id: case for case in everyone},
+            cases={case.owner.id: case for case in opened.everyone},
             limits=self._options.limits,
-            passed_over=passed_over,
-            kept=self._kept(stored, wanted.leaving or {}, orphans),
+            passed_over=opened.passed_over,
+            kept=opened.kept,
         )
 
     def foresee(self, fleet_plan: FleetPlan) -> dict[str, Status | None]:
@@ -351,6 +329,25 @@ class Fleet:
         ends = tell(self._end(run, plan, begun[plan.owner.name], results) for plan in accounts)
         return (*ends, *results)
 
+    def _opened(self, wanted: Desired, only: Collection[str] | None) -> "_Opened":
+        """What the run begins with. Of what is stored, nothing else is kept while AWS is asked."""
+        stored = self._store.load()
+        statuses = {owner_id: status for owner_id, status in stored.items() if isinstance(status, Status)}
+        customers = sorted(wanted.customers, key=lambda customer: customer.customer_id)
+        owners: list[Owner] = [*(site.account for _, site in sorted(self._sites.items())), *customers]
+        cases = [self._open(owner, statuses.get(owner.id)) for owner in owners]
+        gone, others = self._gone(statuses, wanted)
+        orphans = [self._open(_former(status), status, wanted=False) for status in gone]
+        refused = {case.owner.id: self._refusal(case.owner, stored.get(case.owner.id)) for case in (*cases, *orphans)}
+        claims = claims_of([case for case in (*cases, *orphans) if not refused[case.owner.id]], statuses)
+        passed_over = sum(len(status.inventory) for status in others) if wanted.leaving is not None else 0
+        if only is not None:
+            passed_over += sum(len(case.applied) for case in (*cases, *orphans) if case.owner.id not in only)
+            cases = [case for case in cases if case.owner.id in only]
+            orphans = [case for case in orphans if case.owner.id in only]
+        kept = self._kept(stored, wanted.leaving or {}, orphans)
+        return _Opened(tuple(cases), tuple(orphans), refused, claims, len(others), passed_over, kept)
+
     def _open(self, owner: Owner, status: Status | None, *, wanted: bool = True) -> Case:
         return reconcile.open_case(owner, self._kinds_of(owner), status, wanted=wanted)
 
@@ -395,10 +392,12 @@ class Fleet:
         self,
         case: Case,
         observed: Mapping[str, dict[Key, Observation[Any]]],
-        claims: Claims,
+        opened: "_Opened",
         now: datetime,
     ) -> Plan:
-        owner = case.owner
+        owner, claims = case.owner, opened.claims
+        if why := opened.refused[owner.id]:
+            return Plan(owner, refused=why)
         claimed = frozenset(key for key in case.applied if claims.others(owner, key))
         new = case.desired.keys() - case.applied.keys()
         taken: dict[Key, Observation[Any]] = {
@@ -522,6 +521,26 @@ class Fleet:
         except Failure as failure:
             return failure
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Who is planned for, before anything was looked at: those that are wanted, and those whose manifest is gone.
+
+    `elsewhere`, `passed_over` and `kept` as in FleetPlan; `refused`: why an owner cannot be touched, by id.
+    """
+
+    cases: tuple[Case, ...]
+    orphans: tuple[Case, ...]
+    refused: Mapping[str, Failure | None]
+    claims: Claims
+    elsewhere: int
+    passed_over: int
+    kept: Mapping[str, Status | Failure]
+
+    @property
+    def everyone(self) -> tuple[Case, ...]:
+        return (*self.cases, *self.orphans)
 
 
 @dataclass(frozen=True, slots=True)

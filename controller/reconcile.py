@@ -14,7 +14,7 @@ from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, Plan, Rules, build_plan
 from controller.domain.resource import Applied, Key, Observation, Present, Target, Unreadable
 from controller.domain.state import sharing
-from controller.domain.status import Pass, Status, applied_states, next_status
+from controller.domain.status import Pass, Status, applied_states, holding, next_status
 from controller.errors import AccountFailure, Failure, unexpected
 
 Stop = Callable[[], bool]
@@ -40,7 +40,8 @@ class Case:
 def open_case(owner: Owner, kinds: Sequence[AnyKind], status: Status | None, *, wanted: bool = True) -> Case:
     """The case of an owner; `wanted` False: its manifest is gone, so nothing is desired any more."""
     desired = {Key(kind.name, name): state for kind in kinds if wanted for name, state in kind.desired(owner).items()}
-    return Case(owner, desired, applied_states(status, kinds, desired), status)
+    known = holding(status, desired) if status else None
+    return Case(owner, desired, applied_states(known, kinds), known)
 
 
 def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, TypeGuard
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -93,7 +94,7 @@ class Amount:
         if isinstance(value, Decimal):
             amount = value
         elif self._is_written(value):
-            amount = Decimal(value)
+            amount = _decimal(value)
         else:
             words = "must be a whole number or a quoted decimal with at most {places} places"
             raise PydanticCustomError("decimal", words, {"places": self.places})
@@ -102,6 +103,12 @@ class Amount:
             context = {"over": over, "low": self.low, "high": self.high}
             raise PydanticCustomError("out-of-range", "must be {over} {low} and at most {high}", context)
         return amount
+
+
+@lru_cache
+def _decimal(written: int | str) -> Decimal:
+    """One value for all that write the same: the limits and percentages of a fleet are few."""
+    return Decimal(written)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Typed states to JSON and back, by the types themselves.
 
 A state is stored packed, as JSON text: a tenth of what the same costs as dictionaries, and most states are never looked
-into.
+into. Where the very state is at hand anyway, that is kept, and packed when it is written.
 """
 
 import json
 from dataclasses import fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from controller.domain.diff import Plain
 
@@ -23,24 +23,40 @@ Packed = str
 
 
 def pack(state: Any) -> Packed:
-    """All of a state, for storing it."""
-    return _adapter(state.__class__).dump_json(state).decode()
+    """All of a state, for storing it; what is packed stays as it is."""
+    return state if isinstance(state, str) else _adapter(state.__class__).dump_json(state).decode()
 
 
-def unpack(state_type: Any, packed: Packed | None) -> Any | None:
-    """The state that was packed, or None where there is none or it is of another version of the kind."""
-    if packed is None:
-        return None
+def unpack(state_type: Any, kept: Any | None) -> Any | None:
+    """The state that was kept, or None where there is none or it is of another version of the kind."""
+    if not isinstance(kept, str):
+        return kept
     try:
-        return _adapter(state_type).validate_json(packed)
+        return _adapter(state_type).validate_json(kept)
     except ValidationError:
         return None
 
 
-def says_the_same(packed: Packed, state: Any) -> bool:
-    """Whether the packed state is equal to this one, in the fields that `==` looks at."""
-    told, plain = json.loads(packed), comparable(state)
+def says_the_same(kept: Any, state: Any) -> bool:
+    """Whether the state that was kept is equal to this one, in the fields that `==` looks at."""
+    if not isinstance(kept, str):
+        return bool(kept == state)
+    told, plain = json.loads(kept), comparable(state)
     return isinstance(told, dict) and {name: told.get(name) for name in plain} == plain
+
+
+def _text(value: object) -> Packed | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError("a state is stored as text")
+
+
+def _written(kept: Any | None) -> Packed | None:
+    return None if kept is None else pack(kept)
+
+
+Kept = Annotated[Any, BeforeValidator(_text), PlainSerializer(_written)]
+"""A state packed, or itself, or None; stored packed."""
 
 
 def sharing(state: T, other: T) -> T:

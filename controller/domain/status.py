@@ -7,16 +7,17 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator, TypeAdapter
 
 from controller.domain.customer import ACCOUNT_PREFIX, DeletionPolicy, Owner
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, InSync, Plan
 from controller.domain.resource import Applied, Key
-from controller.domain.state import Packed, pack, says_the_same, unpack
+from controller.domain.state import Kept, pack, says_the_same, unpack
 from controller.errors import Failure, TransientFailure
 
 FORMAT = 1
@@ -24,6 +25,17 @@ REFRESH = timedelta(hours=12)
 """How old a figure's `as_of` may get in the store while the figure stays the same."""
 
 Truth = Literal["True", "False", "Unknown"]
+
+_MOMENT = TypeAdapter(AwareDatetime)
+
+
+@lru_cache
+def _moment(text: str) -> datetime:
+    return _MOMENT.validate_python(text)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(lambda value: _moment(value) if isinstance(value, str) else value)]
+"""One value for one text: a status tells of the same moment a dozen times, and a fleet is many statuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +46,12 @@ class Condition:
     status: Truth
     reason: str
     message: str
-    since: AwareDatetime
+    since: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the inventory: a key that we answer for, and the state that we applied, packed.
+    """One line of the inventory: a key that we answer for, and the state that we applied.
 
     `state` None: a first put failed, so it may be there or not. `tried`: what the last put was to make of it, where it
     failed.
@@ -47,11 +59,11 @@ class Entry:
 
     kind: str
     name: str
-    state: Packed | None
-    at: AwareDatetime
-    verified_at: AwareDatetime
-    replaced: Packed | None = None
-    tried: Packed | None = None
+    state: Kept
+    at: Moment
+    verified_at: Moment
+    replaced: Kept = None
+    tried: Kept = None
 
     @property
     def key(self) -> Key:
@@ -65,7 +77,7 @@ class Wait:
     kind: str
     name: str
     reason: str
-    since: AwareDatetime
+    since: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Figures:
     kind: str
     name: str
     values: dict[str, str]
-    as_of: AwareDatetime
+    as_of: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ class Status:
     inventory: tuple[Entry, ...] = ()
     waiting: tuple[Wait, ...] = ()
     figures: tuple[Figures, ...] = ()
-    updated_at: AwareDatetime | None = None
+    updated_at: Moment | None = None
     version: int = 0
     format: int = FORMAT
 
@@ -126,31 +138,31 @@ class Status:
         return tuple(entry.key for entry in self.inventory)
 
 
-def applied_states(
-    status: Status | None, kinds: Iterable[AnyKind], desired: Mapping[Key, Any]
-) -> dict[Key, Applied[Any]]:
-    """The inventory as the kinds' own states. A state of an older shape is None: known to be ours, contents unknown.
+def holding(status: Status, desired: Mapping[Key, Any]) -> Status:
+    """The status with what is `desired` itself where that is what was applied, as it mostly is: so it is kept once."""
+    return dataclasses.replace(
+        status, inventory=tuple(_holding(entry, desired.get(entry.key)) for entry in status.inventory)
+    )
 
-    Mostly what was applied is what is `desired`: then it is that very value, and nothing is unpacked.
-    """
+
+def _holding(entry: Entry, wanted: Any | None) -> Entry:
+    if wanted is None or entry.state != pack(wanted):
+        return entry
+    return dataclasses.replace(entry, state=wanted)
+
+
+def applied_states(status: Status | None, kinds: Iterable[AnyKind]) -> dict[Key, Applied[Any]]:
+    """The inventory as the kinds' own states. A state of an older shape is None: known to be ours, contents unknown."""
     types = {kind.name: kind.state for kind in kinds}
-    entries = status.inventory if status else ()
-
-    def state_of(entry: Entry) -> Any | None:
-        wanted = desired.get(entry.key)
-        if wanted is not None and entry.state == pack(wanted):
-            return wanted
-        return unpack(types[entry.kind], entry.state)
-
     return {
         entry.key: Applied(
-            state=state_of(entry),
+            state=unpack(types[entry.kind], entry.state),
             at=entry.at,
             verified_at=entry.verified_at,
             replaced=unpack(types[entry.kind], entry.replaced),
             tried=unpack(types[entry.kind], entry.tried),
         )
-        for entry in entries
+        for entry in (status.inventory if status else ())
         if entry.kind in types
     }
 
@@ -224,7 +236,7 @@ def _inventory(previous: Status | None, plan: Plan, outcomes: Sequence[Outcome],
 def _confirmed(entry: Entry, synced: InSync) -> Entry:
     """The entry of a key that is as wanted: also where our last put failed and took effect all the same."""
     if entry.tried or entry.state is None or not says_the_same(entry.state, synced.state):
-        entry = dataclasses.replace(entry, state=pack(synced.state), tried=None)
+        entry = dataclasses.replace(entry, state=synced.state, tried=None)
     if synced.verified_at and synced.verified_at > entry.verified_at:
         entry = dataclasses.replace(entry, verified_at=synced.verified_at)
     return entry
@@ -238,12 +250,11 @@ def _enter(entries: dict[Key, Entry], outcome: Outcome, now: datetime) -> None:
         return
     if not outcome.tried:
         return
-    before = pack(change.observed) if change.observed is not None else None
     if outcome.ok:
-        entries[change.key] = Entry(change.key.kind, change.key.name, pack(change.desired), now, now, before)
+        entries[change.key] = Entry(change.key.kind, change.key.name, change.desired, now, now, change.observed)
     else:
-        first = Entry(change.key.kind, change.key.name, None, now, now, before)
-        entries[change.key] = dataclasses.replace(entries.get(change.key, first), tried=pack(change.desired))
+        first = Entry(change.key.kind, change.key.name, None, now, now, change.observed)
+        entries[change.key] = dataclasses.replace(entries.get(change.key, first), tried=change.desired)
 
 
 def _waiting(plan: Plan, now: datetime) -> tuple[Wait, ...]:
