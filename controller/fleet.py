@@ -4,12 +4,12 @@ The CLI and every later front end call the same two methods, `Fleet.plan` and `F
 """
 
 import hashlib
-from collections import ChainMap, defaultdict
+from collections import ChainMap, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from controller import reconcile
 from controller.claims import Claims, claims_of, held_by
@@ -26,6 +26,12 @@ from controller.reconcile import Case, Stop
 
 Progress = Callable[[str, int, int], None]
 """Told after each step: what is being done, how many are done, of how many."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 1_000
+"""Owners that an apply hands to its threads at a time: many more than threads, so that none waits for a slow one."""
 
 LOOKS_AT_ONCE = 32
 """Bulk observations that run at the same time: one for each account and kind."""
@@ -324,8 +330,8 @@ class Fleet:
         begun = {plan.owner.name: self._carry_out(plan, _puts(plan), run.stop) for plan in accounts}
         shared = {plan.owner.name: self._shared(fleet_plan, plan, begun[plan.owner.name]) for plan in accounts}
         with ThreadPoolExecutor(self._options.concurrency, thread_name_prefix="apply") as pool:
-            work = pool.map(lambda plan: self._apply_one(run, plan, shared[plan.owner.account]), customers)
-            results = [*tell(work), *tell(pool.map(lambda one: self._prune_one(run, one), orphans))]
+            work = _mapped(pool, lambda plan: self._apply_one(run, plan, shared[plan.owner.account]), customers)
+            results = [*tell(work), *tell(_mapped(pool, lambda one: self._prune_one(run, one), orphans))]
         ends = tell(self._end(run, plan, begun[plan.owner.name], results) for plan in accounts)
         return (*ends, *results)
 
@@ -567,6 +573,17 @@ def _puts(plan: Plan) -> Plan:
 
 def _stopped(plan: Plan) -> Result:
     return Result(plan, tuple(Outcome(change, tried=False) for change in plan.to_apply), stopped=True)
+
+
+def _mapped(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """As `pool.map`, with no more than `AHEAD` of them handed over at a time: what waits in a pool takes memory."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        begun.append(pool.submit(work, item))
+        if len(begun) >= AHEAD:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
 
 
 def _counting(progress: Progress, what: str, total: int) -> Callable[[Iterable[Any]], Iterator[Any]]:

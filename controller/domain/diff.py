@@ -6,6 +6,8 @@ in AWS, so a reordered list is no difference.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from controller.domain.kind import Path
@@ -67,7 +69,7 @@ def _changed(path: Path, before: Any, after: Any) -> Iterator[FieldChange]:
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _leaves(inner, (*path, str(key)))
+            yield from _leaves(inner, _inside(path, str(key)))
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _leaves(inner, path)
@@ -75,6 +77,12 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
         text = _scalar(value)
         if text is not None:
             yield path, text
+
+
+@lru_cache(maxsize=10_000)
+def _inside(path: Path, key: str) -> Path:
+    """One value for one path: thousands of changes are of the same few fields."""
+    return (*path, key)
 
 
 def _is_tree(value: Any) -> bool:
@@ -86,7 +94,7 @@ def _scalar(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return intern(str(value))
 
 
 def _order(change: FieldChange) -> tuple[Path, bool, str, str]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from sys import intern
 from typing import Any, Literal
 
 from controller.domain.customer import Account, Owner
@@ -254,7 +255,7 @@ class _Planner:
 
     def _source(self, kind: AnyKind, key: Key, path: Path) -> str:
         place = self.owner.origin.locate(kind.source(self.owner, key.name, path))
-        return str(place) if place else ""
+        return intern(str(place)) if place else ""
 
     def _note_kept(self, key: Key, parts: tuple[str, ...]) -> None:
         if parts:
