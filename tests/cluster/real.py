@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from tests.cluster.answers import ApiError, no_such_resource
 from tests.cluster.client import JSON_PATCH, MERGE_PATCH, Client
+from tests.cluster.discovery import release
 from tests.cluster.protocol import ANYWHERE, Object
 
 T = TypeVar("T")
@@ -56,6 +57,10 @@ class RealCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._end()
+
+    @property
+    def version(self) -> tuple[int, int]:
+        return release(self._client.get("/version"))
 
     def create(self, object: Object, *, namespace: str | None = None) -> Object:
         place = self._place_of(object)

@@ -24,6 +24,7 @@ from tests.cluster.access import ADMIN, OPERATOR, Access, Rule
 from tests.cluster.admission import SchemaOf
 from tests.cluster.answers import ApiError
 from tests.cluster.asked import Requests
+from tests.cluster.discovery import VERSION, release
 from tests.cluster.faults import Fault
 from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.objects import Objects, Options
@@ -101,6 +102,10 @@ class FakeCluster:
         self._files.cleanup()
 
     # What the cluster holds
+
+    @property
+    def version(self) -> tuple[int, int]:
+        return release(VERSION)
 
     def create(self, object: Object, *, namespace: str | None = None, admit: bool = True) -> Object:
         """`admit=False` puts in what the schema would refuse."""
