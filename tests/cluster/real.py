@@ -27,7 +27,8 @@ _PAUSE = 0.1
 class RealCluster:
     """A `Cluster` from `with` to its end, with a namespace of its own, and these CRDs.
 
-    At the end both are removed, with what is in them. A CRD that was there before is refused, not touched: it, and the
+    At the end both are removed, with what is in them; where no controller of namespaces runs, as beside an API server
+    alone, the namespace stays Terminating. A CRD that was there before is refused, not touched: it, and the
     objects of it, would be somebody's. `kubectl proxy` does the logging in.
     """
 
@@ -135,22 +136,30 @@ class RealCluster:
             self._proxy.communicate()
 
     def _clean_up(self) -> None:
-        for crd in self._made:
-            self._remove(crd)
-        if self._found("namespaces", self.namespace, None):
-            self.delete("namespaces", self.namespace)
+        try:
+            for crd in self._made:
+                self._remove(crd)
+        finally:
+            if self._found("namespaces", self.namespace, None):
+                self.delete("namespaces", self.namespace)
 
     def _remove(self, crd: Object) -> None:
         """A CRD, and its objects with no regard to their finalizers: whoever would remove those may be gone."""
         name, spec = crd["metadata"]["name"], crd["spec"]
         resource = f"{spec['names']['plural']}.{spec['group']}"
-        for object in self.list(resource, namespace=ANYWHERE):
+        for object in self._all(resource):
             metadata = object["metadata"]
             with _absent_is_fine():
                 free = {"metadata": {"finalizers": None}}
                 self.patch(resource, metadata["name"], free, namespace=metadata.get("namespace"))
         self.delete(_CRDS, name)
         self.wait(_CRDS, name, lambda found: found is None, timeout=60)
+
+    def _all(self, resource: str) -> Sequence[Object]:
+        """Everywhere; none of a resource that is not served, or not yet."""
+        with _absent_is_fine():
+            return self.list(resource, namespace=ANYWHERE)
+        return ()
 
     def _ask(self, method: str, path: str, body: Any = None, **how: Any) -> Object:
         answer: Object = self._client.ask(method, path, body, **how).document
@@ -225,5 +234,5 @@ def _absent_is_fine() -> Iterator[None]:
 
 
 def _is_established(crd: Object | None) -> bool:
-    conditions = (crd or {}).get("status", {}).get("conditions", ())
+    conditions = (crd or {}).get("status", {}).get("conditions") or ()  # null until the server has looked at it
     return any(told["type"] == "Established" and told["status"] == "True" for told in conditions)

@@ -133,6 +133,18 @@ def test_a_cluster_by_kubeconfig_cleans_up_after_itself_and_touches_no_crd_of_ot
         assert "reconcile-test" not in str(names(fake, "namespaces"))
 
 
+def test_a_cluster_by_kubeconfig_cleans_up_where_its_crd_is_never_served() -> None:
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not installed")
+    with FakeCluster() as fake:
+        for unanswered in ("/customresourcedefinitions/", "/apis/farm.example.com"):
+            fake.fail_next(verb="get", path_contains=unanswered, status=503)
+        with pytest.raises(ApiError, match="503"), RealCluster(fake.admin_kubeconfig, crds=[ANIMALS]):
+            pass
+        assert names(fake, "crd") == []
+        assert "reconcile-test" not in str(names(fake, "namespaces"))
+
+
 def test_a_test_is_skipped_where_kubernetes_is_older_than_what_it_is_about() -> None:
     with FakeCluster() as fake:
         needs(fake, fake.version, "what it has")
