@@ -1,8 +1,10 @@
 """A real cluster, or whatever a kubeconfig leads to, behind the calls of `Cluster`."""
 
+import json
 import random
 import string
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,9 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.cluster.access import OPERATOR, Rule
 from tests.cluster.answers import ApiError, no_such_resource
 from tests.cluster.client import JSON_PATCH, MERGE_PATCH, Client
 from tests.cluster.discovery import release
+from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.protocol import ANYWHERE, Object
 
 T = TypeVar("T")
@@ -21,6 +25,7 @@ T = TypeVar("T")
 PREFIX = "reconcile-test-"
 """Of the namespaces that are made, and removed, here."""
 _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
 _PAUSE = 0.1
 
 
@@ -30,18 +35,22 @@ class RealCluster:
     At the end both are removed, with what is in them; where no controller of namespaces runs, as beside an API server
     alone, the namespace stays Terminating. A CRD that was there before is refused, not touched: it, and the
     objects of it, would be somebody's. `kubectl proxy` does the logging in.
+
+    With `rules` the operator is a service account that may do these things in the namespace, wherever they say that
+    they hold, and nothing else; without them it is who the tests are.
     """
 
-    def __init__(self, kubeconfig: Path, *, crds: Iterable[Object] = ()) -> None:
-        self.kubeconfig = kubeconfig
+    def __init__(self, kubeconfig: Path, *, crds: Iterable[Object] = (), rules: Iterable[Rule] | None = None) -> None:
+        self.kubeconfig = self.admin_kubeconfig = kubeconfig
         self.namespace = PREFIX + "".join(random.choices(string.ascii_lowercase + string.digits, k=6))
         self._crds = tuple(crds)
+        self._rules = None if rules is None else tuple(rules)
         self._made: list[Object] = []
         self._known: dict[str, _Place] = {}
 
     def __enter__(self) -> Self:
-        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), "proxy", "--port=0"]
-        self._proxy = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._files = tempfile.TemporaryDirectory(prefix="cluster-")
+        self._proxy = subprocess.Popen(self._kubectl("proxy", "--port=0"), stdout=subprocess.PIPE, text=True)
         assert self._proxy.stdout
         self._client = Client("http://" + self._proxy.stdout.readline().split()[-1])
         try:
@@ -49,6 +58,8 @@ class RealCluster:
             for crd in self._crds:
                 self._made.append(self.create(crd))
                 self.wait(_CRDS, crd["metadata"]["name"], _is_established)
+            if self._rules is not None:
+                self.kubeconfig = self._let_operator(self._rules)
         except BaseException:
             self._end()
             raise
@@ -128,12 +139,35 @@ class RealCluster:
             time.sleep(_PAUSE)
         return found
 
+    def _kubectl(self, *arguments: str) -> Sequence[str]:
+        return ["kubectl", "--kubeconfig", str(self.admin_kubeconfig), *arguments]
+
+    def _let_operator(self, rules: Iterable[Rule]) -> Path:
+        """Make its service account, which may do this. Gives its kubeconfig."""
+        named = {"metadata": {"name": OPERATOR}}
+        only = [{key: rule[key] for key in rule if key != "namespace"} for rule in rules]
+        binding = {
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": OPERATOR},
+            "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": self.namespace}],
+        }
+        self.create({"apiVersion": "v1", "kind": "ServiceAccount", **named})
+        self.create({"apiVersion": f"{_RBAC}/v1", "kind": "Role", **named, "rules": only})
+        self.create({"apiVersion": f"{_RBAC}/v1", "kind": "RoleBinding", **named, **binding})
+
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token = self._ask("POST", self._path("serviceaccounts", OPERATOR, None, "token"), wanted)["status"]["token"]
+        known = subprocess.check_output(self._kubectl("config", "view", "--minify", "--flatten", "--raw", "-o", "json"))
+        cluster, path = json.loads(known)["clusters"][0]["cluster"], Path(self._files.name) / "operator.yaml"
+        write_kubeconfig(path, cluster=cluster, token=token, namespace=self.namespace)
+        return path
+
     def _end(self) -> None:
         try:
             self._clean_up()
         finally:
             self._proxy.terminate()
             self._proxy.communicate()
+            self._files.cleanup()
 
     def _clean_up(self) -> None:
         try:

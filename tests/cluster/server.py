@@ -291,7 +291,7 @@ class FakeCluster:
         self._serving.call(self._routes.faults.clear)
 
     def write_kubeconfig(self, path: Path, token: str) -> None:
-        write_kubeconfig(path, url=self.url, token=token, namespace=self.namespace)
+        write_kubeconfig(path, cluster={"server": self.url}, token=token, namespace=self.namespace)
 
     def _cut_watches(self) -> None:
         for request in self._routes.watches.values():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.answers import ApiError
-from tests.cluster.crds import ANIMALS, animal
+from tests.cluster.crds import ANIMALS, GROUP, animal
 from tests.cluster.discovery import release
 from tests.cluster.protocol import ANYWHERE, Cluster
 from tests.cluster.real import RealCluster
@@ -143,6 +144,22 @@ def test_a_cluster_by_kubeconfig_cleans_up_where_its_crd_is_never_served() -> No
             pass
         assert names(fake, "crd") == []
         assert "reconcile-test" not in str(names(fake, "namespaces"))
+
+
+def test_in_a_real_cluster_the_operator_may_do_what_its_rules_allow() -> None:
+    real = os.environ.get("CLUSTER_KUBECONFIG")
+    if not real:
+        pytest.skip("the fake cluster makes no service accounts")
+    rules = [{"apiGroups": [GROUP], "resources": ["animals"], "verbs": ["list"]}]
+    with RealCluster(Path(real), crds=[ANIMALS], rules=rules) as cluster:
+        assert (may(cluster, "list", "default"), may(cluster, "list"), may(cluster, "patch")) == (False, True, False)
+
+
+def may(cluster: RealCluster, verb: str, namespace: str = "") -> bool:
+    """Whether the operator may do this with animals; by default in its own namespace."""
+    where = ["--namespace", namespace] if namespace else []
+    command = ["kubectl", "--kubeconfig", str(cluster.kubeconfig), "auth", "can-i", verb, f"animals.{GROUP}", *where]
+    return subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
 
 
 def test_a_test_is_skipped_where_kubernetes_is_older_than_what_it_is_about() -> None:
