@@ -153,6 +153,7 @@ class RealCluster:
         self.create({"apiVersion": "v1", "kind": "ServiceAccount", **named})
         self.create({"apiVersion": f"{_RBAC}/v1", "kind": "Role", **named, "rules": only})
         self.create({"apiVersion": f"{_RBAC}/v1", "kind": "RoleBinding", **named, **binding})
+        self.eventually(lambda: all(map(self._operator_may, only)))  # who is allowed what is told a moment later
 
         wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         token = self._ask("POST", self._path("serviceaccounts", OPERATOR, None, "token"), wanted)["status"]["token"]
@@ -160,6 +161,25 @@ class RealCluster:
         cluster, path = json.loads(known)["clusters"][0]["cluster"], Path(self._files.name) / "operator.yaml"
         write_kubeconfig(path, cluster=cluster, token=token, namespace=self.namespace)
         return path
+
+    def _operator_may(self, rule: Rule) -> bool:
+        """Whether the server knows of this rule by now."""
+        resource, _, subresource = rule["resources"][0].partition("/")
+        attributes = {
+            "namespace": self.namespace,
+            "verb": rule["verbs"][0],
+            "group": rule["apiGroups"][0],
+            "resource": resource,
+            "subresource": subresource,
+            "name": next(iter(rule.get("resourceNames", ())), ""),
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "metadata": {},
+            "spec": {"user": f"system:serviceaccount:{self.namespace}:{OPERATOR}", "resourceAttributes": attributes},
+        }
+        return bool(self.create(review)["status"]["allowed"])
 
     def _end(self) -> None:
         try:
