@@ -15,7 +15,7 @@ from tests.cluster.discovery import release
 from tests.cluster.protocol import ANYWHERE, Cluster
 from tests.cluster.real import RealCluster
 from tests.cluster.server import FakeCluster
-from tests.cluster.versions import needs
+from tests.cluster.versions import RULES, SELECTABLE_FIELDS, needs
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,7 +68,7 @@ def test_objects_are_listed_by_namespace_and_selector(either: Cluster) -> None:
 
 
 def test_objects_are_listed_by_a_field_of_their_own(either: Cluster) -> None:
-    needs(either, (1, 31), "fields to select by in a CRD")
+    needs(either, SELECTABLE_FIELDS, "fields to select by in a CRD")
     for name, species in (("bella", "cow"), ("clara", "cow"), ("gruff", "goat")):
         either.create(animal(name, species))
     assert [item["metadata"]["name"] for item in either.list("animals", fields="spec.species=cow")] == [
@@ -107,7 +107,7 @@ def test_customers_get_the_defaults_of_their_schema(cluster: Cluster) -> None:
 
 
 def test_customers_are_admitted_by_the_rules_of_their_schema(cluster: Cluster) -> None:
-    needs(cluster, (1, 25), "rules in a CRD")
+    needs(cluster, RULES, "rules in a CRD")
     acme = yaml.safe_load((ROOT / "customers" / "acme.yaml").read_text())
     cluster.create(acme)
     with pytest.raises(ApiError, match=r"422 Invalid: .*another id is another customer"):
