@@ -1,6 +1,7 @@
 """Of several replicas one leads, and another one takes over only once it cannot lead any more."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ class Leases:
 
     lease: dict[str, Any] | None = None
     down: bool = False
+    silent: bool = False
     writes: int = 0
 
     async def get(self, path: str) -> dict[str, Any]:
@@ -46,6 +48,8 @@ class Leases:
     def _answer(self) -> None:
         if self.down:
             raise TransientFailure("no answer")
+        if self.silent:
+            raise TimeoutError
 
     def _written(self, body: Mapping[str, Any], version: int) -> dict[str, Any]:
         self.writes += 1
@@ -112,6 +116,20 @@ def test_a_leader_that_cannot_renew_stops_before_another_one_may_begin() -> None
     scene.leases.down = False
     assert scene.step(b) == [True]
     assert scene.step(a) == [False]
+
+
+def test_it_says_why_it_cannot_renew_and_claims_to_know_of_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    scene = Scene()
+    a = scene.replica("a")
+    scene.step(a)
+    scene.leases.silent = True
+    scene.step(a, passing=DURATION)
+    assert caplog.messages == [
+        "this replica leads",
+        "the leader's Lease could not be read or renewed: no answer in time",
+        "this replica does not lead any more",
+    ]
 
 
 def test_clocks_that_differ_do_no_harm() -> None:

@@ -73,12 +73,12 @@ class Leader:
                 held = await self._claim()
         except (Failure, TimeoutError) as failure:
             held = self.leads  # until it runs out
-            _log.warning("the leader's Lease could not be read or renewed: %s", failure or "no answer in time")
+            _log.warning("the leader's Lease could not be read or renewed: %s", str(failure) or "no answer in time")
         else:
             if held:
                 self._renewed_at = began
         if held != self._leads.is_set():
-            _log.info("this replica leads" if held else "another replica leads")
+            _log.info("this replica leads" if held else "this replica does not lead any more")
             (self._leads.set if held else self._leads.clear)()
 
     async def _claim(self) -> bool:

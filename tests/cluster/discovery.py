@@ -1,6 +1,6 @@
 """What the server says of itself: its version, its groups and their resources."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tests.cluster.answers import no_such_resource
 from tests.cluster.protocol import Object
@@ -17,6 +17,11 @@ VERSION = {
     "compiler": "",
     "platform": "linux/amd64",
 }
+
+
+def release(version: Mapping[str, str]) -> tuple[int, int]:
+    """Major and minor of what GET /version answers. Some who offer Kubernetes say 32+ for 32."""
+    return int(version["major"]), int(version["minor"].rstrip("+"))
 
 
 def legacy_versions(url: str) -> Object:

@@ -29,6 +29,10 @@ class Cluster(Protocol):
     def namespace(self) -> str:
         """A namespace that exists and is the test's own."""
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of Kubernetes, as (1, 32)."""
+
     def create(self, object: Object, *, namespace: str | None = None) -> Object: ...
 
     def get(self, resource: str, name: str, *, namespace: str | None = None) -> Object: ...

@@ -1,8 +1,10 @@
 """A real cluster, or whatever a kubeconfig leads to, behind the calls of `Cluster`."""
 
+import json
 import random
 import string
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.cluster.access import OPERATOR, Rule
 from tests.cluster.answers import ApiError, no_such_resource
 from tests.cluster.client import JSON_PATCH, MERGE_PATCH, Client
+from tests.cluster.discovery import release
+from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.protocol import ANYWHERE, Object
 
 T = TypeVar("T")
@@ -20,26 +25,32 @@ T = TypeVar("T")
 PREFIX = "reconcile-test-"
 """Of the namespaces that are made, and removed, here."""
 _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
 _PAUSE = 0.1
 
 
 class RealCluster:
     """A `Cluster` from `with` to its end, with a namespace of its own, and these CRDs.
 
-    At the end both are removed, with what is in them. A CRD that was there before is refused, not touched: it, and the
+    At the end both are removed, with what is in them; where no controller of namespaces runs, as beside an API server
+    alone, the namespace stays Terminating. A CRD that was there before is refused, not touched: it, and the
     objects of it, would be somebody's. `kubectl proxy` does the logging in.
+
+    With `rules` the operator is a service account that may do these things in the namespace, wherever they say that
+    they hold, and nothing else; without them it is who the tests are.
     """
 
-    def __init__(self, kubeconfig: Path, *, crds: Iterable[Object] = ()) -> None:
-        self.kubeconfig = kubeconfig
+    def __init__(self, kubeconfig: Path, *, crds: Iterable[Object] = (), rules: Iterable[Rule] | None = None) -> None:
+        self.kubeconfig = self.admin_kubeconfig = kubeconfig
         self.namespace = PREFIX + "".join(random.choices(string.ascii_lowercase + string.digits, k=6))
         self._crds = tuple(crds)
+        self._rules = None if rules is None else tuple(rules)
         self._made: list[Object] = []
         self._known: dict[str, _Place] = {}
 
     def __enter__(self) -> Self:
-        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), "proxy", "--port=0"]
-        self._proxy = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._files = tempfile.TemporaryDirectory(prefix="cluster-")
+        self._proxy = subprocess.Popen(self._kubectl("proxy", "--port=0"), stdout=subprocess.PIPE, text=True)
         assert self._proxy.stdout
         self._client = Client("http://" + self._proxy.stdout.readline().split()[-1])
         try:
@@ -47,6 +58,8 @@ class RealCluster:
             for crd in self._crds:
                 self._made.append(self.create(crd))
                 self.wait(_CRDS, crd["metadata"]["name"], _is_established)
+            if self._rules is not None:
+                self.kubeconfig = self._let_operator(self._rules)
         except BaseException:
             self._end()
             raise
@@ -56,6 +69,10 @@ class RealCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._end()
+
+    @property
+    def version(self) -> tuple[int, int]:
+        return release(self._client.get("/version"))
 
     def create(self, object: Object, *, namespace: str | None = None) -> Object:
         place = self._place_of(object)
@@ -122,30 +139,81 @@ class RealCluster:
             time.sleep(_PAUSE)
         return found
 
+    def _kubectl(self, *arguments: str) -> Sequence[str]:
+        return ["kubectl", "--kubeconfig", str(self.admin_kubeconfig), *arguments]
+
+    def _let_operator(self, rules: Iterable[Rule]) -> Path:
+        """Make its service account, which may do this. Gives its kubeconfig."""
+        named = {"metadata": {"name": OPERATOR}}
+        only = [{key: rule[key] for key in rule if key != "namespace"} for rule in rules]
+        binding = {
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": OPERATOR},
+            "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": self.namespace}],
+        }
+        self.create({"apiVersion": "v1", "kind": "ServiceAccount", **named})
+        self.create({"apiVersion": f"{_RBAC}/v1", "kind": "Role", **named, "rules": only})
+        self.create({"apiVersion": f"{_RBAC}/v1", "kind": "RoleBinding", **named, **binding})
+        self.eventually(lambda: all(map(self._operator_may, only)))  # who is allowed what is told a moment later
+
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token = self._ask("POST", self._path("serviceaccounts", OPERATOR, None, "token"), wanted)["status"]["token"]
+        known = subprocess.check_output(self._kubectl("config", "view", "--minify", "--flatten", "--raw", "-o", "json"))
+        cluster, path = json.loads(known)["clusters"][0]["cluster"], Path(self._files.name) / "operator.yaml"
+        write_kubeconfig(path, cluster=cluster, token=token, namespace=self.namespace)
+        return path
+
+    def _operator_may(self, rule: Rule) -> bool:
+        """Whether the server knows of this rule by now."""
+        resource, _, subresource = rule["resources"][0].partition("/")
+        attributes = {
+            "namespace": self.namespace,
+            "verb": rule["verbs"][0],
+            "group": rule["apiGroups"][0],
+            "resource": resource,
+            "subresource": subresource,
+            "name": next(iter(rule.get("resourceNames", ())), ""),
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "metadata": {},
+            "spec": {"user": f"system:serviceaccount:{self.namespace}:{OPERATOR}", "resourceAttributes": attributes},
+        }
+        return bool(self.create(review)["status"]["allowed"])
+
     def _end(self) -> None:
         try:
             self._clean_up()
         finally:
             self._proxy.terminate()
             self._proxy.communicate()
+            self._files.cleanup()
 
     def _clean_up(self) -> None:
-        for crd in self._made:
-            self._remove(crd)
-        if self._found("namespaces", self.namespace, None):
-            self.delete("namespaces", self.namespace)
+        try:
+            for crd in self._made:
+                self._remove(crd)
+        finally:
+            if self._found("namespaces", self.namespace, None):
+                self.delete("namespaces", self.namespace)
 
     def _remove(self, crd: Object) -> None:
         """A CRD, and its objects with no regard to their finalizers: whoever would remove those may be gone."""
         name, spec = crd["metadata"]["name"], crd["spec"]
         resource = f"{spec['names']['plural']}.{spec['group']}"
-        for object in self.list(resource, namespace=ANYWHERE):
+        for object in self._all(resource):
             metadata = object["metadata"]
             with _absent_is_fine():
                 free = {"metadata": {"finalizers": None}}
                 self.patch(resource, metadata["name"], free, namespace=metadata.get("namespace"))
         self.delete(_CRDS, name)
         self.wait(_CRDS, name, lambda found: found is None, timeout=60)
+
+    def _all(self, resource: str) -> Sequence[Object]:
+        """Everywhere; none of a resource that is not served, or not yet."""
+        with _absent_is_fine():
+            return self.list(resource, namespace=ANYWHERE)
+        return ()
 
     def _ask(self, method: str, path: str, body: Any = None, **how: Any) -> Object:
         answer: Object = self._client.ask(method, path, body, **how).document
@@ -220,5 +288,5 @@ def _absent_is_fine() -> Iterator[None]:
 
 
 def _is_established(crd: Object | None) -> bool:
-    conditions = (crd or {}).get("status", {}).get("conditions", ())
+    conditions = (crd or {}).get("status", {}).get("conditions") or ()  # null until the server has looked at it
     return any(told["type"] == "Established" and told["status"] == "True" for told in conditions)

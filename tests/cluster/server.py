@@ -24,6 +24,7 @@ from tests.cluster.access import ADMIN, OPERATOR, Access, Rule
 from tests.cluster.admission import SchemaOf
 from tests.cluster.answers import ApiError
 from tests.cluster.asked import Requests
+from tests.cluster.discovery import VERSION, release
 from tests.cluster.faults import Fault
 from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.objects import Objects, Options
@@ -101,6 +102,10 @@ class FakeCluster:
         self._files.cleanup()
 
     # What the cluster holds
+
+    @property
+    def version(self) -> tuple[int, int]:
+        return release(VERSION)
 
     def create(self, object: Object, *, namespace: str | None = None, admit: bool = True) -> Object:
         """`admit=False` puts in what the schema would refuse."""
@@ -286,7 +291,7 @@ class FakeCluster:
         self._serving.call(self._routes.faults.clear)
 
     def write_kubeconfig(self, path: Path, token: str) -> None:
-        write_kubeconfig(path, url=self.url, token=token, namespace=self.namespace)
+        write_kubeconfig(path, cluster={"server": self.url}, token=token, namespace=self.namespace)
 
     def _cut_watches(self) -> None:
         for request in self._routes.watches.values():

@@ -13,23 +13,17 @@ import pytest
 from controller.entrypoints.cli import run
 from controller.sandbox import Sandbox
 from tests.cluster import Cluster, Object
-from tests.cluster.access import Rule
+from tests.cluster.access import Rule, rules_of
 from tests.cluster.conftest import customers_crd
 from tests.cluster.real import RealCluster
 from tests.cluster.server import FakeCluster
+from tests.deploy.conftest import DEPLOY
+from tests.deploy.kustomize import render
 from tests.operator.running import InThread, in_threads
 from tests.operator.world import ACCOUNT, SkewedClock, World
 
-ROLE: Sequence[Rule] = [
-    {"namespace": "default", "apiGroups": [group], "resources": [resource], "verbs": verbs}
-    for group, resource, verbs in (
-        ("billing.daylily.io", "customers", ["get", "list", "watch", "patch"]),
-        ("billing.daylily.io", "customers/status", ["patch"]),
-        ("", "events", ["create"]),
-        ("coordination.k8s.io", "leases", ["get", "create", "update"]),
-    )
-]
-"""All that an operator of one namespace may do."""
+ROLE: Sequence[Rule] = [{**rule, "namespace": "default"} for rule in rules_of(render(DEPLOY / "base"))]
+"""All that an operator of one namespace may do: what deploy/ lets it do."""
 
 StartInThread = Callable[..., InThread]
 
@@ -64,17 +58,21 @@ def customers() -> Object:
 
 
 @pytest.fixture
-def role() -> Sequence[Rule]:
-    """What the operator may do in the fake cluster."""
+def role() -> Sequence[Rule] | None:
+    """What the operator may do; None: everything."""
     return ROLE
 
 
 @pytest.fixture
-def cluster(role: Sequence[Rule], cluster_clock: SkewedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A cluster that knows customers. On the fake one the operator may do what its Role allows, and nothing else."""
+def cluster(
+    role: Sequence[Rule] | None, cluster_clock: SkewedClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cluster]:
+    """A cluster that knows customers. The operator may do what its Role allows, and nothing else."""
     real, crds = os.environ.get("CLUSTER_KUBECONFIG"), [customers()]
     opened: RealCluster | FakeCluster = (
-        RealCluster(Path(real), crds=crds) if real else FakeCluster(crds=crds, rules=role, clock=cluster_clock)
+        RealCluster(Path(real), crds=crds, rules=role)
+        if real
+        else FakeCluster(crds=crds, rules=role, clock=cluster_clock)
     )
     with opened as cluster:
         monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))

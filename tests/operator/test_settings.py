@@ -178,6 +178,7 @@ def test_a_new_customer_with_all_defaults_needs_nothing_to_be_allowed(world: Wor
     world.wait_ready("acme")
 
 
+@pytest.mark.parametrize("role", [None])  # the Role is for the Lease of the default controller only
 def test_a_customer_of_another_controller_is_told_and_left_alone(world: World, start: StartInThread) -> None:
     world.add("acme")
     first = start(controller_id="first")
@@ -197,6 +198,7 @@ def test_a_customer_of_another_controller_is_told_and_left_alone(world: World, s
     assert world.stored() == {"acme"}
 
 
+@pytest.mark.parametrize("role", [None])  # the Role is for the Lease of the default controller only
 def test_two_controllers_that_see_the_same_customers_do_not_write_against_each_other_without_end(
     world: World, start: StartInThread, fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from controller.sandbox import Fault, LineItem
 from controller.sandbox.seed_worksets import make_ledger
+from tests.cluster import Object
 from tests.cluster.server import FakeCluster
 from tests.operator.conftest import StartInThread
 from tests.operator.world import ACCOUNT, World, budget, condition, message
@@ -48,12 +49,16 @@ def spent(world: World, name: str, amount: str) -> None:
     world.wait(name, lambda one: one["status"].get("usage", {}).get("spent") == amount)
 
 
+def is_collected(customer: Object) -> bool:
+    return bool(customer.get("status", {}).get("gate", {}).get("state") == "Open")
+
+
 def test_what_was_collected_is_shown_without_looking_at_anything_else(world: World, start: StartInThread) -> None:
     for name in ("acme", "beta"):
         world.add(name, budget=BUDGET)
     operator = start(collect=0.3)
     world.wait_ready("acme", "beta")
-    world.wait("acme", lambda one: one["status"]["gate"]["state"] == "Open")
+    world.wait("acme", is_collected)
     world.sandbox.clear_requests()
 
     costs(world, "acme", "120.50")
@@ -202,7 +207,7 @@ def test_a_dry_run_collects_nothing(world: World, start: StartInThread) -> None:
 def test_metrics_tell_what_customers_spent(world: World, start: StartInThread) -> None:
     world.add("acme", budget=BUDGET)
     operator = start(collect=0.3, resync=0.3)
-    world.wait_ready("acme")
+    world.wait("acme", is_collected)  # until then the budget's figure is shown, which AWS knows at another time
     costs(world, "acme", "300")
     world.eventually(lambda: operator.metric("customer_cost", customer="acme", currency="USD") == 300)
     assert operator.metric("customer_budget_used_ratio", customer="acme") == pytest.approx(0.6)
