@@ -7,7 +7,6 @@ in AWS, so a reordered list is no difference.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import intern
 from typing import Any
 
 from controller.domain.kind import Path
@@ -94,7 +93,7 @@ def _scalar(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return intern(str(value))
+    return str(value)
 
 
 def _order(change: FieldChange) -> tuple[Path, bool, str, str]:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from sys import intern
 from typing import Any, Literal
 
 from controller.domain.customer import Account, Owner
@@ -187,6 +186,7 @@ class _Planner:
         self.settling: list[Held] = []
         self.unread: list[Unread] = []
         self.gone: list[Key] = []
+        self.sources: dict[str, str] = {}
 
     def plan(self) -> Plan:
         return Plan(
@@ -254,8 +254,10 @@ class _Planner:
         return set(found) <= set(diff(comparable(applied.replaced), comparable(desired)))
 
     def _source(self, kind: AnyKind, key: Key, path: Path) -> str:
-        place = self.owner.origin.locate(kind.source(self.owner, key.name, path))
-        return intern(str(place)) if place else ""
+        asked = kind.source(self.owner, key.name, path)
+        if asked not in self.sources:
+            self.sources[asked] = str(self.owner.origin.locate(asked) or "")
+        return self.sources[asked]
 
     def _note_kept(self, key: Key, parts: tuple[str, ...]) -> None:
         if parts:
