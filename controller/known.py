@@ -40,7 +40,7 @@ class Known:
 
     def __init__(self) -> None:
         self._resources: dict[Name, Resource] = {}
-        self._being_written: dict[Name, str] = {}
+        self._being_written: dict[Name, bytes] = {}
         self._kept: dict[Name, int] = {}
 
     def __len__(self) -> int:
@@ -72,15 +72,15 @@ class Known:
         self._resources.pop(name, None)
         self._kept.pop(name, None)
 
-    def is_news(self, resource: Resource, text: str) -> bool:
+    def is_news(self, resource: Resource, told: bytes) -> bool:
         """Whether the cluster does not say so yet; what it keeps only a part of is not said to it again."""
-        return text != resource.packed_status and self._kept.get(resource.name) != hash((text, resource.packed_status))
+        return told != resource.packed_status and self._kept.get(resource.name) != hash((told, resource.packed_status))
 
-    def writing(self, name: Name, text: str) -> None:
+    def writing(self, name: Name, told: bytes) -> None:
         """This status is on its way: the event that tells it is no edit by others."""
-        self._being_written[name] = text
+        self._being_written[name] = told
 
-    def wrote(self, name: Name, text: str, body: Mapping[str, Any] | None) -> bool:
+    def wrote(self, name: Name, told: bytes, body: Mapping[str, Any] | None) -> bool:
         """The write has ended, with this answer, None where it failed. Whether the cluster kept all of it."""
         self._being_written.pop(name, None)
         known = self._resources.get(name)
@@ -89,8 +89,8 @@ class Known:
         now = from_body(body)
         if known.asked == now.asked and not _is_older(now, known):
             self._resources[name] = now
-        self._kept[name] = hash((text, now.packed_status))
-        return now.packed_status == text
+        self._kept[name] = hash((told, now.packed_status))
+        return now.packed_status == told
 
     def put(self, body: Mapping[str, Any]) -> None:
         """The answer to another write of ours."""

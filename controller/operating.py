@@ -385,11 +385,11 @@ class Operator:
             return ()
 
     def _news_in(self, resource: Resource, status: Mapping[str, Any], verdict: Verdict | None) -> Iterator[News]:
-        text = packed(status)
-        if self.known.is_news(resource, text):
-            yield News(resource, status, text, resource_events.events(resource.status, status, verdict))
+        told = packed(status)
+        if self.known.is_news(resource, told):
+            yield News(resource, status, told, resource_events.events(resource.status, status, verdict))
         elif done := resource_events.events(status, status, verdict):  # drift was put back: all is as it was
-            yield News(resource, None, text, done)
+            yield News(resource, None, told, done)
 
     def _shown(self, resource: Resource, customer: Customer | None) -> Shown:
         figures = self._figures.get(resource.customer_id, Figures())

@@ -31,11 +31,11 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A status that says something new, the same as text, and what happened. None: it stands there already."""
+    """A status that says something new, the same packed, and what happened. None: it stands there already."""
 
     resource: Resource
     status: Mapping[str, Any] | None
-    text: str
+    told: bytes
     events: tuple[Event, ...] = ()
 
 
@@ -87,7 +87,7 @@ class Writer:
 
     async def _status(self, one: News) -> None:
         name, body = one.resource.name, None
-        self._known.writing(name, one.text)
+        self._known.writing(name, one.told)
         try:
             body = await self._cluster.patch(
                 f"{name.path}/status",
@@ -97,7 +97,7 @@ class Writer:
                 ],
             )
         finally:
-            whole = self._known.wrote(name, one.text, body)
+            whole = self._known.wrote(name, one.told, body)
         self._wrote("status")
         if not whole:
             _log.warning("%s: %s", name, OUTDATED, extra={"customer": str(name)})

@@ -193,7 +193,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True  # nothing is read of the cluster but the customers
     settings.queueing.worker_limit = 50
-    settings.queueing.idle_timeout = 0.05  # with a limit, an idle worker keeps others waiting
+    settings.queueing.idle_timeout = 0.001  # an idle worker keeps others waiting, and all that was listed in memory
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.chunk_size = 500
