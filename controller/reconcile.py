@@ -5,15 +5,14 @@ Everything here works on any kinds: real ones, or the in-memory fakes of the tes
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from controller.domain.customer import Owner
 from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, Plan, Rules, build_plan
-from controller.domain.resource import Applied, Key, Observation, Present, Target, Unreadable
-from controller.domain.state import sharing
+from controller.domain.resource import Applied, Key, Observation, Target, Unreadable
 from controller.domain.status import Pass, Status, applied_states, holding, next_status
 from controller.errors import AccountFailure, Failure, unexpected
 
@@ -63,13 +62,7 @@ def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]
         found = dict.fromkeys(targets, Unreadable(failure))
     except Exception as error:  # noqa: BLE001 - a bug in one kind must not stop the others
         found = dict.fromkeys(targets, Unreadable(unexpected(error, kind.name)))
-    return {Key(kind.name, name): _sharing(observation, targets[name]) for name, observation in found.items()}
-
-
-def _sharing(seen: Observation[Any], target: Target[Any]) -> Observation[Any]:
-    if not isinstance(seen, Present) or target.desired is None:
-        return seen
-    return replace(seen, state=sharing(seen.state, target.desired))
+    return {Key(kind.name, name): observation for name, observation in found.items()}
 
 
 def plan(case: Case, kinds: Sequence[AnyKind], observed: Mapping[Key, Observation[Any]], rules: Rules) -> Plan:

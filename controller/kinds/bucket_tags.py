@@ -20,7 +20,7 @@ from controller.domain.tag_alphabet import sanitise
 from controller.errors import Failure, PermanentFailure
 from controller.kinds import bucket
 from controller.kinds.context import Context
-from controller.kinds.look import look_at_each
+from controller.kinds.look import as_wanted, look_at_each
 from controller.kinds.tag_index import known_tags
 
 SERVICE = "daylily-worksets"
@@ -118,7 +118,8 @@ class BucketTagging(Kind[Customer, BucketTags]):
             name: seen
             for page in known_tags(self._aws, region, OURS, len(asked))
             for name, tags in page.items()
-            if name in wanted and _is_as_wanted(seen := _observation(tags, region), wanted[name])
+            if (target := wanted.get(name))
+            and _is_as_wanted(seen := as_wanted(_observation(tags, region), target), target)
         }
 
     def _look(self, target: Target[BucketTags]) -> Observation[BucketTags]:

@@ -19,6 +19,7 @@ from controller.domain.kind import Kind, Path
 from controller.domain.resource import Absent, Observation, Present, Target, Unreadable
 from controller.errors import Failure
 from controller.kinds.context import Context
+from controller.kinds.look import as_wanted
 
 SOURCES = {
     "customer_name": "spec.displayName",
@@ -72,11 +73,11 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
         }
 
     def observe(self, targets: Collection[Target[CustomerRecord]]) -> Mapping[str, Observation[CustomerRecord]]:
-        names = sorted(target.name for target in targets)
-        batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
+        ordered = sorted(targets, key=lambda target: target.name)
+        batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
         observed: dict[str, Observation[CustomerRecord]] = {}
         for batch, seen in zip(batches, self._aws.each(self._look, batches), strict=True):
-            observed |= dict.fromkeys(batch, Unreadable(seen)) if isinstance(seen, Failure) else seen
+            observed |= {one.name: Unreadable(seen) for one in batch} if isinstance(seen, Failure) else seen
         return observed
 
     def put(self, name: str, desired: CustomerRecord, observed: CustomerRecord | None) -> None:
@@ -93,9 +94,9 @@ class CustomerRecords(Kind[Customer, CustomerRecord]):
     def source(self, owner: Customer, name: str, path: Path) -> str:
         return SOURCES.get(path[0], "")
 
-    def _look(self, names: Collection[str]) -> dict[str, Observation[CustomerRecord]]:
-        items = self._read(names)
-        return {name: _observation(items.get(name)) for name in names}
+    def _look(self, targets: Collection[Target[CustomerRecord]]) -> dict[str, Observation[CustomerRecord]]:
+        items = self._read([target.name for target in targets])
+        return {target.name: as_wanted(_observation(items.get(target.name)), target) for target in targets}
 
     def _read(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
         keys = [{"customer_id": {"S": name}} for name in names]
