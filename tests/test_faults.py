@@ -107,7 +107,7 @@ def world(sandbox: Sandbox) -> Iterator[Sandbox]:
             patch.delenv(name)
         for name, value in sandbox.environment().items():
             patch.setenv(name, value)
-        patch.setattr(Retry, "delay", lambda *_: 0.0)
+        patch.setattr(Retry, "delay", lambda *_, **__: 0.0)
         patch.setattr(Pace, "wait", lambda _: None)
         yield sandbox
 

@@ -90,16 +90,19 @@ DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 class Retry:
     """How often a passing error is tried again, and how long to wait: exponential with full jitter, in seconds.
 
-    `throttled_attempts`: how often a call is tried that only came too fast, where that is more often.
+    `throttled_attempts`: how often a call is tried that only came too fast, where that is more often; it waits
+    `throttled_cap` at most, since its pace makes it wait, too.
     """
 
     attempts: int = 8
     throttled_attempts: int = 0
     base: float = 0.25
     cap: float = 20.0
+    throttled_cap: float = 2.0
 
-    def delay(self, attempt: int) -> float:
-        return random.uniform(0, min(self.cap, self.base * 2**attempt))  # noqa: S311 - spreading, not secrecy
+    def delay(self, attempt: int, *, throttled: bool = False) -> float:
+        most = self.throttled_cap if throttled else self.cap
+        return random.uniform(0, min(most, self.base * 2**attempt))  # noqa: S311 - spreading, not secrecy
 
 
 PATIENT = Retry(throttled_attempts=24)
@@ -119,7 +122,7 @@ def attempt(
             most = max(retry.attempts, retry.throttled_attempts) if throttled else retry.attempts
             if not isinstance(failure, TransientFailure) or number + 1 >= most:
                 raise failure from error
-            sleep(retry.delay(number))
+            sleep(retry.delay(number, throttled=throttled))
     raise AssertionError("counting has no end")
 
 

@@ -10,8 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-WINDOW = 2.0
-"""Seconds over which answered calls are counted to tell what AWS lets through."""
+WINDOW = 1.0
+"""Seconds over which answered calls are counted to tell what AWS lets through: mostly a burst is a second's worth."""
 LOWER = 0.9
 """Of that rate, the share that is tried next."""
 RAISE_PER_SECOND = 0.05

@@ -257,3 +257,9 @@ def test_our_own_mistakes_are_not_taken_for_aws() -> None:
 def test_waiting_grows_and_is_spread_under_a_cap(number: int, base: float, cap: float) -> None:
     delay = Retry(base=base, cap=cap).delay(number)
     assert 0 <= delay <= min(cap, base * 2**number)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 60))
+def test_a_throttled_call_waits_little_since_its_pace_makes_it_wait(number: int) -> None:
+    assert 0 <= Retry(throttled_cap=1.5).delay(number, throttled=True) <= 1.5

@@ -47,7 +47,7 @@ class Simulation:
             else:
                 self.pace.throttled()
                 if tries + 1 < PATIENT.throttled_attempts:
-                    heapq.heappush(events, (self.now + PATIENT.delay(tries), thread, False, tries + 1))
+                    heapq.heappush(events, (self.now + PATIENT.delay(tries, throttled=True), thread, False, tries + 1))
                     continue
                 self.failed += 1
             if left > 0:
@@ -100,7 +100,7 @@ def test_many_refusals_at_once_are_one_lesson() -> None:
     for _ in range(16):
         simulation.pace.throttled()
 
-    assert simulation.pace.rate == pytest.approx(9.0)
+    assert simulation.pace.rate == pytest.approx(18.0)
 
 
 def test_quiet_time_raises_the_rate_again() -> None:
