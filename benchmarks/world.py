@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -13,6 +14,7 @@ from benchmarks.fleet import REGION, bucket
 from benchmarks.usage_world import seed_usage
 from controller.bootstrap import home_door
 from controller.domain.settings import Settings
+from controller.errors import Failure
 from controller.sandbox import Request, Sandbox
 from controller.sandbox.moto_backend import DEFAULT_ACCOUNT
 from controller.store import tables
@@ -79,6 +81,7 @@ def _serve(pipe: Connection, customers: int, used: bool) -> None:
         for _ in tables.make(home_door(Settings()), Settings().tables):
             pass
         make_buckets(customers)
+        _load_services()
         if used:
             seed_usage(sandbox, customers)
         sandbox.clear_requests()
@@ -87,6 +90,22 @@ def _serve(pipe: Connection, customers: int, used: bool) -> None:
             if what:
                 sandbox.latency, sandbox.limits = what[0], dict(what[1])
             pipe.send(_counted(sandbox))
+
+
+def _load_services() -> None:
+    """The local AWS loads a service when it is first asked for it, which takes seconds; AWS does not."""
+    aws = home_door(Settings())
+    about = {"AccountId": DEFAULT_ACCOUNT}
+    for service, operation, parameters in (
+        ("sns", "list_topics", {}),
+        ("ce", "list_cost_allocation_tags", {}),
+        ("resourcegroupstaggingapi", "get_resources", {"ResourceTypeFilters": ["s3"]}),
+        ("budgets", "describe_budgets", about),
+        ("s3control", "list_tags_for_resource", {**about, "ResourceArn": f"arn:aws:s3:::{bucket(0)}"}),
+        ("s3", "get_bucket_lifecycle_configuration", {"Bucket": bucket(0)}),
+    ):
+        with suppress(Failure):
+            aws.call(service, operation, **parameters)
 
 
 def make_buckets(customers: int) -> None:

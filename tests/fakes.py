@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from pydantic import TypeAdapter
+
 from controller.domain.customer import Account, Billing, Bucket, Budget, Customer
 from controller.domain.gate import Gate, Pause, Turn
 from controller.domain.kind import AnyKind, Kind, Path
@@ -135,9 +137,12 @@ class AccountThing(Kind[Account, Thing]):
         self.world.things.pop((self.name, name), None)
 
 
+_STATUS = TypeAdapter(Status)
+
+
 @dataclass
 class MemoryStore:
-    """Statuses in a dictionary, with the optimistic locking of the real store."""
+    """Statuses in a dictionary, stored as text, with the optimistic locking of the real store."""
 
     statuses: dict[str, Status] = field(default_factory=dict)
     saves: list[str] = field(default_factory=list)
@@ -158,7 +163,7 @@ class MemoryStore:
         if (stored.version if stored else 0) != status.version:
             raise TransientFailure("another run wrote this status in the meantime")
         self.saves.append(status.owner_id)
-        self.statuses[status.owner_id] = status.written()
+        self.statuses[status.owner_id] = _STATUS.validate_json(_STATUS.dump_json(status.written()))
 
     def delete(self, status: Status) -> None:
         self.statuses.pop(status.owner_id, None)

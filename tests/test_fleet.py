@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from controller import fleet
 from controller.domain.customer import Account, Billing, Budget, Customer, Origin, Place
 from controller.domain.safety import refusals
 from controller.domain.settings import SafetySettings
@@ -40,6 +41,16 @@ def test_a_second_apply_writes_nothing_anywhere() -> None:
 
     assert town.world.writes == []
     assert town.store.saves == []
+
+
+def test_many_are_handed_to_the_threads_by_and_by_and_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "AHEAD", 2)
+    everyone = [customer(f"customer{number}") for number in range(7)]
+
+    results = Town().apply(*everyone)
+
+    assert all(result.complete for result in results)
+    assert [result.plan.owner.id for result in results[1:]] == [one.customer_id for one in everyone]
 
 
 def test_planning_writes_nothing() -> None:

@@ -73,7 +73,8 @@ class Pace:
             let_through = len(self._answered) / WINDOW
             self._ceiling = self._rate or math.inf
             self._rate = max(SLOWEST, LOWER * min(let_through, self._ceiling))
-            self._learnt_at, self._next = now, now + 1 / self._rate
+            self._learnt_at = now
+            self._next = max(self._next, now + 1 / self._rate)  # after those that wait for their turn already
 
     def _forget(self, now: float) -> None:
         while self._answered and self._answered[0] <= now - WINDOW:

@@ -55,7 +55,7 @@ def _written(kept: Any | None) -> Packed | None:
     return None if kept is None else pack(kept)
 
 
-Kept = Annotated[Any, BeforeValidator(_text), PlainSerializer(_written)]
+Stored = Annotated[Any, BeforeValidator(_text), PlainSerializer(_written)]
 """A state packed, or itself, or None; stored packed."""
 
 

@@ -17,7 +17,7 @@ from controller.domain.kind import AnyKind
 from controller.domain.outcome import Outcome
 from controller.domain.plan import Change, InSync, Plan
 from controller.domain.resource import Applied, Key
-from controller.domain.state import Kept, pack, says_the_same, unpack
+from controller.domain.state import Stored, pack, says_the_same, unpack
 from controller.errors import Failure, TransientFailure
 
 FORMAT = 1
@@ -59,11 +59,11 @@ class Entry:
 
     kind: str
     name: str
-    state: Kept
+    state: Stored
     at: Moment
     verified_at: Moment
-    replaced: Kept = None
-    tried: Kept = None
+    replaced: Stored = None
+    tried: Stored = None
 
     @property
     def key(self) -> Key:

@@ -17,6 +17,7 @@ from controller.domain.plan import Change, Kept, Plan, PlannedField, Unread
 from controller.domain.resource import Key
 from controller.errors import AccountFailure, PermanentFailure
 from controller.render import plan_text
+from controller.render.page import Line
 from tests.render.conftest import (
     acme,
     beta,
@@ -155,6 +156,27 @@ def test_no_text_from_outside_reaches_the_terminal_as_a_control(name: str, key: 
         page = plan_text.render(fleet_plan([plan]), verbose=verbose)
         assert all(text.isprintable() for text in map(str, page.lines))
         assert all(one.__rich__().plain.isprintable() for one in page.lines)
+
+
+def test_lines_are_made_as_they_are_shown_and_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of a fleet would take more memory than the fleet."""
+    made: list[str] = []
+    header = plan_text._header
+
+    def noted(name: str, file: str, standing: str) -> Line:
+        made.append(name)
+        return header(name, file, standing)
+
+    monkeypatch.setattr(plan_text, "_header", noted)
+    changes = (Change(Key("budget", "b"), "create"),)
+    owners = [Customer(name, name, name, name) for name in ("a", "b", "c")]
+    page = plan_text.render(fleet_plan([Plan(owner, changes) for owner in owners]))
+
+    assert made == []
+    next(iter(page.lines))
+    assert len(made) == 1
+    assert str(page) == str(page)
+    assert len(made) == 1 + 2 * 3
 
 
 def test_the_work_grows_no_faster_than_the_fleet() -> None:

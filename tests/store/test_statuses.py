@@ -10,11 +10,13 @@ import pytest
 from controller.aws.call import Retry
 from controller.aws.clients import Aws
 from controller.domain.settings import TableSettings
+from controller.domain.state import pack
 from controller.domain.status import Condition, Entry, Figures, Status, Wait
 from controller.errors import PermanentFailure, TransientFailure
 from controller.sandbox import Fault, Sandbox
 from controller.store.statuses import Statuses
 from controller.store.tables import cloudformation, make
+from tests.fakes import Thing
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 TABLE = "daylily-billing"
@@ -52,6 +54,14 @@ def only(statuses: Statuses) -> Status:
     (status,) = statuses.load().values()
     assert isinstance(status, Status)
     return status
+
+
+def test_a_state_is_stored_packed_whether_it_was_at_hand_or_not(statuses: Statuses) -> None:
+    state = Thing("500", {"cost_center": "CC-1"})
+    entries = tuple(Entry("thing", str(kept), kept, NOW, NOW, kept, kept) for kept in (state, pack(state)))
+    statuses.save(replace(STATUS, inventory=entries), 1)
+
+    assert {(one.state, one.replaced, one.tried) for one in only(statuses).inventory} == {(pack(state),) * 3}
 
 
 def test_a_status_comes_back_as_it_was_written_one_version_on(statuses: Statuses) -> None:
