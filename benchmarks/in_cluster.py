@@ -17,7 +17,6 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -33,7 +32,6 @@ from benchmarks.world import World
 from controller.cluster.api import Api
 from controller.domain.custom_resource import collection
 from controller.entrypoints.cluster_operator import login
-from controller.operating import AT_ONCE
 
 NAMESPACE = "reconcile-benchmark"
 CRD = Path("schemas/customer.crd.yaml")
@@ -41,8 +39,8 @@ WRITING = 'operation="(Create|Put|Update|Tag|Set|Delete|TransactWrite)'
 """Calls to AWS that change something, as the metrics name them."""
 LOOK_EVERY = 0.02
 """Seconds between two looks at a resource that was changed."""
-REQUESTS = 16
-"""Those of the benchmark itself at a time."""
+AT_ONCE = 16
+"""Requests of the benchmark itself at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +108,10 @@ class Running:
         writes = sum(value for name, value in aws.items() if re.search(WRITING, name))
         return int(cluster), int(sum(aws.values())), int(writes)
 
-    def is_idle(self, resources: int) -> bool:
-        """Whether it knows all resources, has looked at all of them, and nothing is due."""
+    def is_idle(self, resources: int, passes: int) -> bool:
+        """Whether it knows all resources, has done that many passes, and nothing is due."""
         found = self.metrics()
-        done = found.get('reconcile_passes_total{result="ok"}', 0) >= ceil(resources / AT_ONCE)
+        done = found.get('reconcile_passes_total{result="ok"}', 0) >= passes
         return done and found["reconcile_resources"] == resources and found["reconcile_queue_depth"] == 0
 
     def peak(self) -> float:
@@ -138,14 +136,14 @@ async def bench(resources: int, changes: int, steady: float, log: Path) -> Async
         environment = {**world.environment, "KUBECONFIG": kubeconfig}
         async with _customers(resources) as api:
             running = Running(environment, log, resync=3600)
-            await _until(lambda: running.is_idle(resources))
+            await _until(lambda: running.is_idle(resources, passes=1))
             took = f"{time.perf_counter() - running.started:.1f}"
             await _check(api, resources)
             yield _row(resources, "first start to all Ready", took, running, (0, 0, 0))
             running.end()
 
             running = Running(environment, log, resync=3600)
-            await _until(lambda: running.is_idle(resources))
+            await _until(lambda: running.is_idle(resources, passes=1))
             took = f"{time.perf_counter() - running.started:.1f}"
             yield _row(resources, "restart over handled ones", took, running, (0, 0, 0))
 
@@ -157,7 +155,7 @@ async def bench(resources: int, changes: int, steady: float, log: Path) -> Async
             running.end()
 
             running = Running(environment, log, resync=max(steady / 5, 10))
-            await _until(lambda: running.is_idle(resources))
+            await _until(lambda: running.is_idle(resources, passes=1))
             before = running.counts()
             await asyncio.sleep(steady)
             yield _row(resources, f"steady, {max(steady / 5, 10):.0f} s resync", f"{steady:.0f}", running, before)
@@ -194,7 +192,7 @@ async def _customers(count: int) -> AsyncIterator[Api]:
     """That many customer resources in a namespace of their own."""
     api = Api(login)
     await api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    slots = asyncio.Semaphore(REQUESTS)
+    slots = asyncio.Semaphore(AT_ONCE)
 
     async def create(number: int) -> None:
         async with slots:

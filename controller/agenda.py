@@ -75,10 +75,10 @@ class Agenda(Generic[K]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def take(self, most: int) -> tuple[K, ...]:
-        """At most that many of what is due now, the longest waiting first, and not due any more from here on."""
-        now, taken = self._clock(), list[K]()
-        while len(taken) < most and (at := self.next_at()) is not None and at <= now:
+    def take(self) -> tuple[K, ...]:
+        """What is due now, each once, and not due any more from here on."""
+        now, taken = self._clock(), []
+        while (at := self.next_at()) is not None and at <= now:
             key = heapq.heappop(self._heap)[2]
             del self._due[key]
             taken.append(key)

@@ -55,8 +55,6 @@ COLLECT_AGAIN = 60.0
 """Seconds after which usage is collected again where another run held the lease, or time may heal what failed."""
 PORTION = 200
 """Statuses that are told at a time."""
-AT_ONCE = 5_000
-"""Resources that one pass takes together: what is known of each, while it is planned for, takes memory."""
 NEVER = float("inf")
 
 Lister = Callable[[], AsyncIterator[Mapping[str, Any]]]
@@ -257,7 +255,7 @@ class Operator:
         await self._gather()
         if not self._works:
             return
-        due = [resource for name in self.agenda.take(AT_ONCE) if (resource := self.known.get(name))]
+        due = [resource for name in self.agenda.take() if (resource := self.known.get(name))]
         self.pass_number += 1
         began = time.monotonic()
         try:
@@ -305,8 +303,7 @@ class Operator:
         if not self._only_watch:
             await self._let_go(dict.fromkeys(found.free) | {name: resource_events.forced() for name in found.forced})
             await self._hold_on_to(found)
-        leaving = {one.customer_id: one for one in found.leaving.values()}
-        asked = Due(tuple(found.customers.values()), leaving, is_part=len(self.agenda) > 0)
+        asked = Due(tuple(found.customers.values()), {one.customer_id: one for one in found.leaving.values()})
         passed = await asyncio.to_thread(self._engine.run, asked, self._stops)
         self._waiting |= _held_up(found, passed)
         self._collect_soon(one.customer_id for one in found.customers.values())

@@ -71,15 +71,10 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a pass is about: customers that are wanted, and those that are being deleted, by id.
-
-    `is_part`: more are due than these, and what would be too much of these is too much of all: the guard looks at
-    nobody else.
-    """
+    """What a pass is about: customers that are wanted, and those that are being deleted, by id."""
 
     customers: Sequence[Customer]
     leaving: Mapping[str, Leaving] = field(default_factory=dict)
-    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +149,7 @@ class Passes:
         plan = self._fleet.plan(wanted)
         orphans = (_as_it_leaves(orphan, due.leaving.get(orphan.status.owner_id)) for orphan in plan.orphans)
         lately = self._recent.look() if self._recent else Lately()
-        passed_over = 0 if due.is_part else plan.passed_over
-        return guarded(replace(plan, orphans=tuple(orphans), by_name=True, lately=lately, passed_over=passed_over))
+        return guarded(replace(plan, orphans=tuple(orphans), by_name=True, lately=lately))
 
     def _foreseen(self, plan: FleetPlan) -> dict[str, Verdict]:
         statuses = self._fleet.foresee(plan)

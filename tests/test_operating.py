@@ -377,25 +377,6 @@ def test_many_are_told_in_portions(life: Life, monkeypatch: pytest.MonkeyPatch) 
     life.live(scenario)
 
 
-def test_of_very_many_some_are_taken_at_a_time(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operating, "AT_ONCE", 3)
-    names = [life.api.put(name=name, spec={"customerId": name}) for name in ("a", "b", "c", "d", "e")]
-    taken: list[tuple[int, bool]] = []
-    run = life.engine.passes.run
-
-    def noted(due: Due, stop: Stop) -> Passed:
-        taken.append((len(due.customers), due.is_part))
-        return run(due, stop)
-
-    monkeypatch.setattr(life.engine.passes, "run", noted)
-
-    async def scenario() -> None:
-        await life.until(lambda: all(life.api.reason(name)[0] == "True" for name in names))
-
-    life.live(scenario)
-    assert taken == [(3, True), (2, False)]
-
-
 def test_a_pass_that_failed_is_told_one_after_the_other_with_what_was_collected(life: Life) -> None:
     name = life.api.put()
     life.engine.failing["run"] = TransientFailure("no answer", code="Throttled")

@@ -174,15 +174,6 @@ def test_the_guards_share_is_of_everything_and_not_of_what_is_due() -> None:
     assert not run(town, owned("customer0", limit=900)).verdicts["customer0"].failures
 
 
-def test_a_part_of_what_is_due_stands_for_all_of_it() -> None:
-    town = Town(options=Options(limits=SafetySettings(max_change_percent=10, min_keys=0)))  # type: ignore[arg-type]
-    run(town, *(owned(f"customer{number}") for number in range(20)))
-    passes = Passes(town.fleet, Leases(), {"default": "1/default"})
-    changed = owned("customer0", limit=900)
-    assert passes.run(Due((changed,), is_part=True)).verdicts["customer0"].failures
-    assert not passes.run(Due((changed,))).verdicts["customer0"].failures, "where no more is due it is a twentieth"
-
-
 def test_a_foreign_customer_is_told_and_left_alone() -> None:
     town = Town()
     run(town, owned())
