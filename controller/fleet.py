@@ -578,12 +578,16 @@ def _stopped(plan: Plan) -> Result:
 def _mapped(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """As `pool.map`, with no more than `AHEAD` of them handed over at a time: what waits in a pool takes memory."""
     begun: deque[Future[R]] = deque()
-    for item in items:
-        begun.append(pool.submit(work, item))
-        if len(begun) >= AHEAD:
+    try:
+        for item in items:
+            begun.append(pool.submit(work, item))
+            if len(begun) >= AHEAD:
+                yield begun.popleft().result()
+        while begun:
             yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
+    finally:
+        for one in begun:
+            one.cancel()
 
 
 def _counting(progress: Progress, what: str, total: int) -> Callable[[Iterable[Any]], Iterator[Any]]:

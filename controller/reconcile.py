@@ -29,18 +29,18 @@ class Case:
     applied: Mapping[Key, Applied[Any]]
     status: Status | None
 
-    def targets(self, kind: str) -> Iterator[Target[Any]]:
+    def targets(self, kind: str) -> Iterator[tuple[Key, Target[Any]]]:
         """Desired keys plus inventory keys: all that has to be looked at of a kind."""
         keys = [key for key in self.desired if key.kind == kind]
         keys += [key for key in self.applied if key.kind == kind and key not in self.desired]
-        return (Target(key.name, self.desired.get(key), self.applied.get(key)) for key in keys)
+        return ((key, Target(key.name, self.desired.get(key), self.applied.get(key))) for key in keys)
 
 
 def open_case(owner: Owner, kinds: Sequence[AnyKind], status: Status | None, *, wanted: bool = True) -> Case:
     """The case of an owner; `wanted` False: its manifest is gone, so nothing is desired any more."""
     desired = {Key(kind.name, name): state for kind in kinds if wanted for name, state in kind.desired(owner).items()}
     known = holding(status, desired) if status else None
-    return Case(owner, desired, applied_states(known, kinds), known)
+    return Case(owner, desired, applied_states(known, kinds, desired), known)
 
 
 def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]:
@@ -48,21 +48,22 @@ def observe(cases: Iterable[Case], kind: AnyKind) -> dict[Key, Observation[Any]]
 
     A kind that fails as a whole, or an account, leaves all these keys unread, and the other kinds alone.
     """
-    targets: dict[str, Target[Any]] = {}
+    targets: dict[Key, Target[Any]] = {}
     for case in cases:
-        for target in case.targets(kind.name):
-            if target.desired is not None or target.name not in targets:
-                targets[target.name] = target  # of two owners with one name, the one that wants it says where it is
+        for key, target in case.targets(kind.name):
+            if target.desired is not None or key not in targets:
+                targets[key] = target  # of two owners with one name, the one that wants it says where it is
     if not targets:
         return {}
     found: Mapping[str, Observation[Any]]
     try:
         found = kind.observe(list(targets.values()))
     except Failure as failure:
-        found = dict.fromkeys(targets, Unreadable(failure))
+        found = {key.name: Unreadable(failure) for key in targets}
     except Exception as error:  # noqa: BLE001 - a bug in one kind must not stop the others
-        found = dict.fromkeys(targets, Unreadable(unexpected(error, kind.name)))
-    return {Key(kind.name, name): observation for name, observation in found.items()}
+        wrong = Unreadable(unexpected(error, kind.name))
+        found = {key.name: wrong for key in targets}
+    return {key: found[key.name] for key in targets if key.name in found}
 
 
 def plan(case: Case, kinds: Sequence[AnyKind], observed: Mapping[Key, Observation[Any]], rules: Rules) -> Plan:

@@ -3,9 +3,10 @@
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -139,18 +140,23 @@ class Aws:
             except Exception as error:  # noqa: BLE001 - a bug with one item must not stop the others
                 return unexpected(error, str(item))
 
-        todo = list(items)
-        found: list[Any] = [None] * len(todo)
-        numbers = iter(range(len(todo)))
+        waiting = deque(enumerate(items))
+        found: list[Any] = [None] * len(waiting)
 
         def work_off(_: int) -> None:
-            for number in numbers:  # shared by all: each takes the next one
-                found[number] = contained(todo[number])
+            with suppress(IndexError):  # nothing is left
+                while True:
+                    number, item = waiting.popleft()
+                    found[number] = contained(item)
 
-        if len(todo) < 2:
+        if len(found) < 2:
             work_off(0)
-        else:
-            list(self._pool.map(work_off, range(min(self._concurrency, len(todo)))))
+            return found
+        try:
+            list(self._pool.map(work_off, range(min(self._concurrency, len(found)))))
+        except BaseException:
+            waiting.clear()  # nobody waits for the rest
+            raise
         return found
 
     def prepare(self, services: Iterable[str]) -> None:

@@ -139,23 +139,26 @@ class Status:
 
 
 def holding(status: Status, desired: Mapping[Key, Any]) -> Status:
-    """The status with what is `desired` itself where that is what was applied, as it mostly is: so it is kept once."""
+    """The status with what is `desired` itself where that was applied or tried, as it mostly is: so it is kept once."""
     return dataclasses.replace(
         status, inventory=tuple(_holding(entry, desired.get(entry.key)) for entry in status.inventory)
     )
 
 
 def _holding(entry: Entry, wanted: Any | None) -> Entry:
-    if wanted is None or entry.state != pack(wanted):
+    if wanted is None:
         return entry
-    return dataclasses.replace(entry, state=wanted)
+    packed = pack(wanted)
+    same = {name: wanted for name in ("state", "tried") if getattr(entry, name) == packed}
+    return dataclasses.replace(entry, **same) if same else entry
 
 
-def applied_states(status: Status | None, kinds: Iterable[AnyKind]) -> dict[Key, Applied[Any]]:
+def applied_states(status: Status | None, kinds: Iterable[AnyKind], desired: Iterable[Key]) -> dict[Key, Applied[Any]]:
     """The inventory as the kinds' own states. A state of an older shape is None: known to be ours, contents unknown."""
     types = {kind.name: kind.state for kind in kinds}
+    same = {key: key for key in desired}
     return {
-        entry.key: Applied(
+        same.get(entry.key, entry.key): Applied(
             state=unpack(types[entry.kind], entry.state),
             at=entry.at,
             verified_at=entry.verified_at,

@@ -5,6 +5,7 @@ handler is used: an event, whatever it is, updates what is known of one resource
 """
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -72,6 +73,7 @@ def operator(
     verbose: bool,
 ) -> int:
     """Runs until it is stopped. Exit 1 where the cluster or the settings cannot be used at all."""
+    gc.set_threshold(10_000, 10)  # it lives long: what a command may leave lying until it ends adds up here
     engine = AwsEngine(settings, {"controller_id": controller_id}, only_watch=dry_run, clock=bootstrap.utc_now)
     home = login().default_namespace or "default"
     address, _, port = listen.rpartition(":")
