@@ -1,9 +1,11 @@
 """The whole flow on in-memory fakes: what a team may rely on, without any AWS."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from threading import Event
 
 import pytest
 
@@ -157,6 +159,39 @@ def test_a_failed_removal_stays_in_the_inventory_and_is_tried_again() -> None:
     town.apply(customer("acme", "one"))
 
     assert sorted(name for kind, name in town.world.things if kind == "thing") == ["one"]
+
+
+def test_what_fails_as_it_failed_before_is_told_once_and_not_written_again() -> None:
+    town = Town()
+    town.apply(customer("acme"))
+    town.world.failing["put acme-bucket"] = PermanentFailure("denied", code="AccessDenied")
+    town.apply(customer("acme", limit=600))
+    saves = list(town.store.saves)
+
+    (_, result) = town.apply(customer("acme", limit=600))
+
+    assert result.failed
+    assert town.store.saves == saves
+
+
+def test_after_a_bug_nobody_else_is_begun() -> None:
+    begun: list[int] = []
+    end = Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            raise ZeroDivisionError
+        end.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            with pytest.raises(ZeroDivisionError):
+                list(fleet._mapped(pool, work, range(200)))
+        finally:
+            end.set()
+
+    assert begun in ([0], [0, 1])
 
 
 def test_a_customer_whose_manifest_is_gone_is_shown_and_left_alone() -> None:

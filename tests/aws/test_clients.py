@@ -1,5 +1,6 @@
 """The door to boto3: one account, its credentials, its calls counted, and no call once it is refused."""
 
+import _thread
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -124,6 +125,24 @@ def test_each_item_has_its_result_or_its_failure_in_order(door: Door) -> None:
         f"{number} failed" if number % 3 == 0 else number * number for number in range(40)
     ]
     assert door().each(work, []) == []
+
+
+def test_after_ctrl_c_nothing_more_is_begun(door: Door) -> None:
+    aws = door(concurrency=2)
+    begun: list[int] = []
+    interrupted = threading.Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            _thread.interrupt_main()
+        interrupted.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        aws.each(work, range(100))
+    interrupted.set()
+    aws._pool.shutdown()
+    assert len(begun) <= 2
 
 
 def test_items_are_worked_on_at_the_same_time(door: Door) -> None:
