@@ -122,7 +122,7 @@ def attempt(
             most = max(retry.attempts, retry.throttled_attempts) if throttled else retry.attempts
             if not isinstance(failure, TransientFailure) or number + 1 >= most:
                 raise failure from error
-            sleep(retry.delay(number, throttled=throttled))
+            sleep(retry.delay(number, throttled=is_paced(error)))
     raise AssertionError("counting has no end")
 
 
@@ -144,6 +144,11 @@ def is_throttled(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = error.response.get("Error", {}).get("Code")
     return code in THROTTLED or status == 429 or (code == CANCELLED and _only_paced(error))
+
+
+def is_paced(error: ClientError | BotoCoreError | ResponseParserError) -> bool:
+    """Whether the call itself came too fast, and not the AssumeRole that botocore makes on the way."""
+    return isinstance(error, ClientError) and is_throttled(error) and error.operation_name != "AssumeRole"
 
 
 def _only_paced(error: ClientError) -> bool:

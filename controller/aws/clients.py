@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
 from controller import __version__
-from controller.aws.call import NOT_IN_THIS_REGION, PATIENT, Retry, attempt, is_throttled, translate
+from controller.aws.call import NOT_IN_THIS_REGION, PATIENT, Retry, attempt, is_paced, translate
 from controller.aws.endpoints import know_buckets
 from controller.aws.pace import Pace
 from controller.errors import AccountFailure, Failure, PermanentFailure, unexpected
@@ -112,7 +112,7 @@ class Aws:
             except ClientError as error:
                 with self._lock:
                     self.refusals[name, str(error.response.get("Error", {}).get("Code", ""))] += 1
-                if is_throttled(error) and error.operation_name != "AssumeRole":  # made by botocore on the way
+                if is_paced(error):
                     pace.throttled()
                 raise
             pace.answered()
