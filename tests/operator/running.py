@@ -59,7 +59,7 @@ SHORTER = (
     (api, "FIRST_WAIT", 0.05),
     (leader, "EVERY", 0.3),
     (passes, "LEASE_PATIENCE", 0.1),
-    (Retry, "delay", lambda *_: 0.0),
+    (Retry, "delay", lambda *_, **__: 0.0),
     (Pace, "wait", lambda _: None),
 )
 """What an operator in a thread of the tests waits for, by where it is said."""
