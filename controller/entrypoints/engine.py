@@ -67,7 +67,7 @@ class AwsEngine:
             return self._keep(str(error))
         if text == self._text:
             return False
-        loaded = load_settings(self._path, os.environ, self._overrides)
+        loaded = load_settings(inputs.settings_file(self._path), os.environ, self._overrides)
         try:
             changed = self._take_on(loaded)
         except ReconcileError as error:
@@ -158,7 +158,7 @@ class AwsEngine:
         self._house = None
 
     def _content(self) -> bytes | None:
-        path = self._path or (inputs.DEFAULT_SETTINGS if inputs.DEFAULT_SETTINGS.exists() else None)
+        path = inputs.settings_file(self._path)
         try:
             return path.read_bytes() if path else None
         except OSError as error:

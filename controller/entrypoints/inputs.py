@@ -88,6 +88,10 @@ def git_commit(paths: Sequence[Path]) -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
+def settings_file(path: Path | None) -> Path | None:
+    """The file that the settings stand in: this one, else the usual one, where there is one."""
+    return path or (DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None)
+
+
 def _settings(path: Path | None, overrides: Mapping[str, object]) -> LoadedSettings:
-    default = DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None
-    return load_settings(path or default, os.environ, overrides)
+    return load_settings(settings_file(path), os.environ, overrides)

@@ -41,6 +41,19 @@ def test_what_is_collected_are_the_figures_to_be_shown(engine: AwsEngine) -> Non
     assert shown.gate["state"] == "Held"
 
 
+def test_the_usual_settings_are_read_again_as_they_were_first(engine: AwsEngine, local_environment: Sandbox) -> None:
+    usual = Path("config/billing_config.yaml")
+    usual.parent.mkdir()
+    usual.write_text("controller_id: first")
+    found = AwsEngine(None, {}, only_watch=False, clock=local_environment.now)
+    assert found.controller_id == "first"
+
+    usual.write_text("controller_id: second")
+
+    assert found.refresh()
+    assert found.controller_id == "second"
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "settings.yaml"
